@@ -1,6 +1,7 @@
 """Results as text tables and as plain data, and the profile of one run."""
 
 import os
+import re
 import subprocess
 
 import measuring
@@ -46,21 +47,25 @@ def describe_host(facts, runtimes):
     return "\n".join(lines) + "\n"
 
 
-def profile(command, folder, slowest=25):
+def profile(command, folder, without_mounts, slowest=25):
     """System calls of one run: counts by strace -c, then the slowest calls of a second, timed trace with their process."""
+    view = []
+    if without_mounts:
+        unmount = " && ".join(f"umount -l {path}" for path in without_mounts)
+        view = ["unshare", "--mount", "sh", "-c", unmount + ' && exec "$@"', "sh"]
     counts, trace = os.path.join(folder, "strace-counts"), os.path.join(folder, "strace-times")
     # A second container name, or the second run would meet the first one's state.
     again = command[:-1] + [command[-1] + "-again"]
-    subprocess.run(["strace", "-f", "-c", "-S", "calls", "-o", counts, *command], check=True, stdin=subprocess.DEVNULL)
-    subprocess.run(["strace", "-f", "-T", "-ttt", "-s", "60", "-o", trace, *again], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([*view, "strace", "-f", "-c", "-S", "calls", "-o", counts, *command], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([*view, "strace", "-f", "-T", "-ttt", "-s", "60", "-o", trace, *again], check=True,
+                   stdin=subprocess.DEVNULL)
     with open(counts, encoding="utf-8", errors="replace") as file:
         text = f"{' '.join(command)}\n\n{file.read()}\n"
     calls = []
     with open(trace, encoding="utf-8", errors="replace") as file:
         for line in file:
-            head, bracket, took = line.rstrip().rpartition("<")
-            if bracket and took.endswith(">"):
-                calls.append((float(took[:-1]), head.strip()))
+            if finished := re.match(r"(.*\S)\s*<(\d+\.\d+)>$", line):
+                calls.append((float(finished.group(2)), finished.group(1)))
     text += f"slowest {slowest} of {len(calls)} finished calls (waiting included, strace's own cost included):\n"
     for took, call in sorted(calls, reverse=True)[:slowest]:
         text += f"  {took * 1000:9.3f} ms  {call[:150]}\n"

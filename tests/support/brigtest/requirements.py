@@ -1,0 +1,56 @@
+"""What a test needs of the host, and which tests are about brig alone."""
+import os
+import shutil
+
+import pytest
+
+from . import cgroups
+
+
+def _has_capability(bit):
+    mask = next(int(line.split()[1], 16) for line in open("/proc/self/status") if line.startswith("CapEff"))
+    return bool(mask & (1 << bit))
+
+
+def _swap_accounting():
+    place = cgroups.hierarchies().get("memory")
+    return place is not None and (place.version == 2 or (place.mount / "memory.memsw.limit_in_bytes").exists())
+
+
+# name -> (check, what is missing when it fails)
+NEEDS = {
+    "root": (lambda: os.geteuid() == 0, "needs root"),
+    "cgroup_v1": (cgroups.has_v1, "needs a cgroup v1 controller"),
+    "cgroup_v2": (cgroups.is_pure_v2, "needs a pure cgroup v2 host"),
+    "swap_accounting": (_swap_accounting, "needs swap accounting in the memory cgroup"),
+    "CAP_SYS_RESOURCE": (lambda: _has_capability(24), "needs CAP_SYS_RESOURCE"),
+    "CAP_SYS_ADMIN": (lambda: _has_capability(21), "needs CAP_SYS_ADMIN"),
+    "timens": (lambda: os.path.exists("/proc/self/ns/time"), "needs a kernel with time namespaces"),
+    "two_cpus": (lambda: len(os.sched_getaffinity(0)) > 1, "needs two CPUs"),
+}
+
+
+def missing(name):
+    """Why `name` is not there, or None.  `controller:X` and `program:X` are known besides the table above."""
+    if name.startswith("controller:"):
+        controller = name.partition(":")[2]
+        return None if controller in cgroups.hierarchies() else f"needs the cgroup controller {controller}"
+    if name.startswith("program:"):
+        program = name.partition(":")[2]
+        return None if shutil.which(program) else f"needs the program {program}"
+    check, words = NEEDS[name]
+    return None if check() else words
+
+
+def requires(*names):
+    """Decorator and mark: skip, with words, where the host lacks something.  BRIG_TESTS_MUST_RUN=1 forbids skips."""
+    return pytest.mark.requires(*names)
+
+
+def brig_only(reason, *row):
+    """Not run against a reference runtime, for the reason given.
+
+    Used as @brig_only("reason") on a test, or as brig_only("reason", value, ...) for one row of a parametrized one.
+    """
+    mark = pytest.mark.brig_only(reason)
+    return pytest.param(*row, marks=mark) if row else mark

@@ -1,0 +1,58 @@
+"""What is under test and where things are."""
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+SUPPORT = CHECKOUT / "tests" / "support"
+REFERENCE_RUNTIMES = ("runc", "crun", "youki")
+
+# A tag in every container id, cgroup and path of this run: leaks are told from a neighbour's containers by it.
+TAG = f"bt{os.getpid()}x"
+
+MUST_RUN = os.environ.get("BRIG_TESTS_MUST_RUN") == "1"
+
+
+@functools.cache
+def runtime_binary():
+    wanted = os.environ.get("BRIG", str(CHECKOUT / "build" / "brig"))
+    found = shutil.which(wanted)
+    if found is None:
+        raise RuntimeError(f"BRIG={wanted} is not an executable; build it with make, or set BRIG=runc")
+    return os.path.abspath(found)
+
+
+@functools.cache
+def is_reference():
+    """True when another runtime than brig is tested, to prove that the tests are right."""
+    return os.path.basename(runtime_binary()) in REFERENCE_RUNTIMES
+
+
+@functools.cache
+def probe_path():
+    """The static probe: BRIG_PROBE, the one beside the binary under test, or one compiled for this run."""
+    source = SUPPORT / "probe.c"
+    candidates = [os.environ.get("BRIG_PROBE"), Path(runtime_binary()).parent / "tests" / "probe",
+                  CHECKOUT / "build" / "tests" / "probe"]
+    for candidate in candidates:
+        if candidate and os.access(candidate, os.X_OK) and os.stat(candidate).st_mtime >= source.stat().st_mtime:
+            return Path(candidate)
+    return _compile(source)
+
+
+def _compile(source):
+    folder = Path(tempfile.mkdtemp(prefix=f"{TAG}-probe-"))
+    _session_folders.append(folder)
+    subprocess.run(["gcc", "-O1", "-static", "-o", folder / "probe", source], check=True)
+    return folder / "probe"
+
+
+_session_folders = []
+
+
+def remove_session_folders():
+    for folder in _session_folders:
+        shutil.rmtree(folder, ignore_errors=True)

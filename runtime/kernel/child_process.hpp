@@ -51,9 +51,8 @@ struct SpawnRequest {
     std::string path;
     std::vector<std::string> args; // argv[0] included
     std::vector<std::string> environment;
-    std::string input; // given on stdin, then closed
+    std::string input; // stdin reads this text
     int64_t timeout_milliseconds = -1;
-    bool capture_stderr = true;
     std::string working_directory; // empty: the caller's
 };
 

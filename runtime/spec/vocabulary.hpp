@@ -23,7 +23,7 @@ std::optional<uint64_t> find_word(Words words, std::string_view name);
 std::string_view name_of(Words words, uint64_t value);
 std::vector<std::string> names_of(Words words); // in the order of the table
 // "A, B or C", for hints.
-std::string alternatives(Words words);
+std::string alternatives(const std::vector<std::string>& names);
 
 Words capabilities();          // CAP_CHOWN..CAP_CHECKPOINT_RESTORE -> number, ordered by number
 Words rlimits();               // RLIMIT_NOFILE -> RLIMIT_*
@@ -39,7 +39,8 @@ Words memory_policy_modes();   // MPOL_* -> set_mempolicy(2)
 Words memory_policy_flags();   // MPOL_F_*
 Words signals();               // SIGHUP.. -> number; without the real-time signals
 
-// "9", "KILL", "SIGKILL", "kill", "RTMIN+3", "SIGRTMAX-1". Zero is refused: it tests, it does not signal.
+// "9", "KILL", "SIGKILL", "kill", "RTMIN+3", "SIGRTMAX-1". Zero is taken, as by runc and kill(2):
+// it only asks whether the process is there.
 Result<int> parse_signal(std::string_view text);
 // "SIGKILL", "SIGRTMIN+3"; the number itself when the kernel has no such signal.
 std::string signal_name(int signal);

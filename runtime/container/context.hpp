@@ -1,0 +1,19 @@
+// What every operation on containers is given by its front end: nothing here is read from argv or the environment.
+#pragma once
+
+#include "base/log.hpp"
+#include "kernel/host_facts.hpp"
+#include "plan/plan.hpp"
+
+#include <string>
+
+namespace brig::container {
+
+struct Context {
+    std::string state_root; // absolute, e.g. "/run/brig"
+    plan::CgroupDriver cgroup_driver = plan::CgroupDriver::file_system;
+    bool rootless = false;  // skip what only the real root may do, where the contract allows it
+    Log log;
+};
+
+} // namespace brig::container

@@ -1,0 +1,69 @@
+// The parent's side of a start: one clone3, the conversation with the container's init (launch/protocol.hpp), the result.
+//
+// Runs in: the caller's process, single-threaded from clone to return. Ownership: Launched owns the pidfd, the channel and the
+// terminal; a Launched that is dropped before start() ends the init (its channel closes).
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "cgroup/cgroup.hpp"
+#include "launch/channel.hpp"
+#include "plan/plan.hpp"
+#include "setup/seccomp.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace brig::launch {
+
+struct Launched {
+    pid_t pid = -1;
+    Fd pidfd;
+    Fd terminal; // the master, when it was asked for
+    Channel channel;
+
+    // Lets the init go on to execve; returns when that has happened, or with the init's error.
+    Result<> start();
+};
+
+struct LaunchRequest {
+    const plan::Plan& plan;
+    FdRef console_socket{-1};   // the init sends the terminal there
+    bool terminal_to_caller = false;
+    FdRef start_listener{-1};   // valid: the init waits there instead of on the channel
+    bool child_of_callers_parent = false; // CLONE_PARENT, for a forked worker of an event loop
+
+    // The state document for hooks, with the init's pid; called when hooks are to run.
+    std::function<std::string(pid_t pid)> hook_state;
+    // Called once, when the pid is known and before anything can fail for reasons of the image.
+    std::function<Result<>(pid_t pid)> on_cloned;
+    // The filter, compiled while the init works; kept by the caller for exec.
+    std::function<Result<>(const setup::SeccompProgram&)> on_seccomp;
+};
+
+struct LaunchOutcome {
+    Launched launched;
+    cgroup::Cgroup cgroup;
+};
+
+// Returns when the init waits for its start. On failure the init is dead and reaped, and the cgroup is removed.
+Result<LaunchOutcome> launch(const LaunchRequest& request, const Log& log);
+
+struct ExecLaunchRequest {
+    const plan::Process& process;
+    std::string id;
+    FdRef init_pidfd{-1};
+    uint64_t namespaces = 0; // CLONE_NEW* to join
+    const cgroup::Cgroup& cgroup;
+    std::optional<setup::SeccompProgram> seccomp;
+    FdRef console_socket{-1};
+    bool terminal_to_caller = false;
+    bool child_of_callers_parent = false;
+};
+
+Result<Launched> launch_exec(const ExecLaunchRequest& request, const Log& log);
+
+} // namespace brig::launch

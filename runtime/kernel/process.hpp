@@ -1,6 +1,8 @@
 // Attributes of the calling process: identity, limits, privileges, working directory.
 //
 // Runs in: mostly the container's init, between clone and exec. Errors: kind system.
+// The system calls are made directly: libc's wrappers of the id calls signal all threads of a threaded program, and a
+// process that was cloned has no second thread to keep in step.
 #pragma once
 
 #include "base/fd.hpp"
@@ -21,10 +23,11 @@ Result<> set_no_new_privileges();
 Result<> set_dumpable(bool on);
 Result<> set_parent_death_signal(int signal);
 Result<> set_child_subreaper(bool on);
-Result<> set_resource_limit(int resource, uint64_t soft, uint64_t hard);
-Result<struct rlimit> resource_limit(int resource);
-Result<> set_oom_score_adjustment(FdRef proc_self, int value); // proc_self: /proc/self of a verified procfs
 mode_t set_umask(mode_t mask);
+
+// prlimit(2); pid 0 is the caller. Raising a hard limit needs CAP_SYS_RESOURCE in the initial user namespace.
+Result<> set_resource_limit(pid_t pid, int resource, uint64_t soft, uint64_t hard);
+Result<struct rlimit> resource_limit(pid_t pid, int resource);
 
 Result<> change_directory(const std::string& path);
 Result<> change_directory(FdRef directory);
@@ -35,12 +38,37 @@ Result<> change_root(const std::string& path);
 
 Result<> set_hostname(const std::string& name);
 Result<> set_domainname(const std::string& name);
-Result<> new_session(); // setsid
+Result<> new_session(); // setsid; a process that leads its session already is fine
 Result<> set_controlling_terminal(FdRef terminal);
-Result<> join_session_keyring(const std::string& name);
 Result<> set_personality(unsigned long persona);
-Result<> reset_cpu_affinity(); // to all CPUs that the cpuset allows
 Result<> set_process_name(const std::string& name); // PR_SET_NAME, at most 15 bytes
+
+using KeySerial = int32_t;
+
+Result<KeySerial> join_session_keyring(const std::string& name);
+// The key's permission bits (KEY_POS_*, KEY_USR_* of keyctl(2)).
+Result<uint32_t> key_permissions(KeySerial key);
+Result<> set_key_permissions(KeySerial key, uint32_t permissions);
+
+// Bit n of the words, lowest first, is CPU or memory node n.
+using BitMask = std::vector<unsigned long>;
+
+Result<> set_cpu_affinity(const BitMask& cpus);
+Result<> reset_cpu_affinity(); // to all CPUs that the cpuset allows
+Result<> set_memory_policy(int mode, const BitMask& nodes); // mode with its flags, as set_mempolicy(2)
+
+struct SchedulerAttributes {
+    uint32_t policy = 0;
+    uint64_t flags = 0;
+    int32_t nice = 0;
+    uint32_t priority = 0;
+    uint64_t runtime = 0; // nanoseconds, these three for SCHED_DEADLINE
+    uint64_t deadline = 0;
+    uint64_t period = 0;
+};
+
+Result<> set_scheduler(const SchedulerAttributes& attributes);
+Result<> set_io_priority(int priority_class, int priority);
 
 // Closes or marks close-on-exec all descriptors >= first.
 Result<> close_descriptors_from(unsigned first);

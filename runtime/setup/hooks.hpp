@@ -14,10 +14,15 @@
 
 namespace brig::setup {
 
-// `kind` is the JSON name ("createRuntime"), for messages. `state` is the container state JSON. The error names the hook's
-// path and index, its exit status and the end of its output.
-Result<> run_hooks(std::string_view kind, const std::vector<spec::Hook>& hooks, const std::string& state);
+struct HookRun {
+    std::string_view kind;         // the JSON name ("createRuntime"), for messages
+    std::string state;             // the container's state as JSON, given on stdin
+    std::string working_directory; // the specification leaves it open; runc's is the bundle. Empty: the caller's
+};
+
+// The error reads "error running createRuntime hook #0: exit status 1, ..." with the end of the hook's output.
+Result<> run_hooks(const HookRun& run, const std::vector<spec::Hook>& hooks);
 // For poststart and poststop: every hook runs; failures become warnings.
-void run_hooks_and_warn(std::string_view kind, const std::vector<spec::Hook>& hooks, const std::string& state, const Log& log);
+void run_hooks_and_warn(const HookRun& run, const std::vector<spec::Hook>& hooks, const Log& log);
 
 } // namespace brig::setup

@@ -1,15 +1,15 @@
-// Who the process is: capabilities, ids, groups, no_new_privs, labels, keyring, HOME.
+// Who the process is: capabilities, ids, groups, no_new_privs, labels, keyring, HOME, and the ownership of its stdio.
 //
 // Runs in: the container's init (and exec's), as the last part before seccomp. Implements config.md "User", "Linux Process".
 #pragma once
 
 #include "base/fd.hpp"
-#include "base/log.hpp"
 #include "base/result.hpp"
 #include "kernel/procfs.hpp"
 #include "plan/plan.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace brig::setup {
@@ -22,16 +22,18 @@ Result<> apply_no_new_privileges(const plan::Process& process);
 // The label of the next execve: AppArmor's and SELinux's files below a verified procfs.
 Result<> apply_labels(const kernel::Procfs& procfs, const plan::Process& process);
 
-// "_ses.<id>" as runc names it; EPERM/ENOSYS from a host's seccomp profile is an error that says so, ENOSYS (no keyrings) is fine.
-Result<> join_new_keyring(const std::string& container_id);
+// "_ses.<id>" as runc names it, labelled like the process, searchable by the container's user. No-op unless the process has
+// new_session_keyring. A kernel without keyrings (ENOSYS) is fine; a refusal by a host's seccomp profile is an error.
+Result<> join_new_keyring(const kernel::Procfs& procfs, const std::string& container_id, const plan::Process& process);
+
+// Gives stdin, stdout and stderr to the process's user, so that it can open /dev/stdout again; the group stays, and
+// /dev/null, which all processes of the host share, is left alone. As runc does.
+Result<> give_stdio_to_user(const plan::Process& process);
 
 // Sets HOME from the container's /etc/passwd when `env` has none or an empty one; "/" when the user is not listed.
 // Runs after the root was entered. The file is read with a limit; lines that are not passwd lines are skipped.
 Result<> complete_home(std::vector<std::string>& env, uint32_t uid);
-
-struct NamedUser {
-    uint32_t uid = 0;
-    uint32_t gid = 0;
-};
+// The home directory of the first entry with this uid; empty when there is none.
+std::string home_from_passwd(std::string_view passwd, uint32_t uid);
 
 } // namespace brig::setup

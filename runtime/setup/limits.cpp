@@ -1,0 +1,176 @@
+#include "setup/limits.hpp"
+
+#include "base/text.hpp"
+#include "spec/vocabulary.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+
+namespace brig::setup {
+
+namespace {
+
+std::string limit_text(uint64_t value)
+{
+    return value == RLIM_INFINITY ? "unlimited" : std::to_string(value);
+}
+
+Error explain_refused_limit(Error error, pid_t pid, const plan::Rlimit& limit)
+{
+    auto current = kernel::resource_limit(pid, limit.resource);
+    if (error.code() != EPERM || !current)
+        return error;
+    return std::move(error).with_hint(
+        fmt::format("the hard limit is {} here, and raising it needs CAP_SYS_RESOURCE: ask for at most that in "
+                    "process.rlimits, or raise the limit of the engine that starts the container",
+                    limit_text(current->rlim_max)));
+}
+
+} // namespace
+
+Result<> apply_rlimits(pid_t pid, const plan::Process& process)
+{
+    for (const auto& limit : process.rlimits) {
+        auto set = kernel::set_resource_limit(pid, limit.resource, limit.soft, limit.hard);
+        if (!set)
+            return failure(explain_refused_limit(std::move(set).error(), pid, limit)
+                               .during(fmt::format("error setting {} to soft {}, hard {}", limit.name,
+                                                   limit_text(limit.soft), limit_text(limit.hard))));
+    }
+    return {};
+}
+
+Result<> apply_oom_score(const kernel::Procfs& procfs, pid_t pid, const plan::Process& process)
+{
+    if (!process.oom_score_adj)
+        return {};
+    std::string file = (pid == 0 ? "self" : std::to_string(pid)) + "/oom_score_adj";
+    std::string wanted = std::to_string(*process.oom_score_adj);
+    std::string current = std::string(trim(TRY(procfs.read(file))));
+    // Writing the present value would need the privilege too when it is below what the process may go down to.
+    if (current == wanted)
+        return {};
+    auto written = procfs.write(file, wanted);
+    if (written || (written.error().code() != EACCES && written.error().code() != EPERM))
+        return written;
+    if (kernel::effective_uid() != 0)
+        return {};
+    return failure(std::move(written).error().with_hint(
+        fmt::format("it is {} now, and lowering it needs CAP_SYS_RESOURCE: ask for at least that in process.oomScoreAdj", current)));
+}
+
+namespace {
+
+uint64_t word_value(spec::Words words, const std::string& name)
+{
+    return spec::find_word(words, name).value_or(0); // check_spec has refused unknown words
+}
+
+Result<> apply_scheduler(const spec::Scheduler& scheduler)
+{
+    kernel::SchedulerAttributes attributes;
+    attributes.policy = static_cast<uint32_t>(word_value(spec::scheduler_policies(), scheduler.policy));
+    for (const auto& flag : scheduler.flags)
+        attributes.flags |= word_value(spec::scheduler_flags(), flag);
+    attributes.nice = scheduler.nice.value_or(0);
+    attributes.priority = static_cast<uint32_t>(scheduler.priority.value_or(0));
+    attributes.runtime = scheduler.runtime.value_or(0);
+    attributes.deadline = scheduler.deadline.value_or(0);
+    attributes.period = scheduler.period.value_or(0);
+    return kernel::set_scheduler(attributes);
+}
+
+} // namespace
+
+Result<> apply_scheduling(const plan::Process& process)
+{
+    if (process.scheduler)
+        TRY_DURING("error setting scheduler", apply_scheduler(*process.scheduler));
+    if (!process.io_priority)
+        return {};
+    auto priority_class = word_value(spec::io_priority_classes(), process.io_priority->class_name);
+    TRY_DURING("error setting ioPriority",
+               kernel::set_io_priority(static_cast<int>(priority_class), process.io_priority->priority));
+    return {};
+}
+
+Result<> apply_memory_policy(const plan::Process& process)
+{
+    if (!process.memory_policy)
+        return {};
+    uint64_t mode = word_value(spec::memory_policy_modes(), process.memory_policy->mode);
+    for (const auto& flag : process.memory_policy->flags)
+        mode |= word_value(spec::memory_policy_flags(), flag);
+    auto nodes = TRY_DURING("linux.memoryPolicy.nodes", parse_index_list(process.memory_policy->nodes));
+    return kernel::set_memory_policy(static_cast<int>(mode), nodes);
+}
+
+Result<> apply_personality(const plan::Process& process)
+{
+    if (!process.personality)
+        return {};
+    return kernel::set_personality(word_value(spec::personality_domains(), process.personality->domain));
+}
+
+Result<kernel::BitMask> parse_index_list(std::string_view list)
+{
+    constexpr uint64_t highest = 8191; // more CPUs or nodes than any kernel can have
+    constexpr size_t bits = CHAR_BIT * sizeof(unsigned long);
+    kernel::BitMask mask;
+    for (auto part : split(list, ',')) {
+        part = trim(part);
+        if (part.empty())
+            continue;
+        auto dash = part.find('-');
+        uint64_t first = TRY(parse_unsigned(part.substr(0, dash)));
+        uint64_t last = dash == std::string_view::npos ? first : TRY(parse_unsigned(part.substr(dash + 1)));
+        if (last < first || last > highest)
+            return failure(ErrorKind::invalid, fmt::format("{} is not a range of numbers from 0 to {}", quoted(part), highest));
+        mask.resize(std::max(mask.size(), last / bits + 1));
+        for (uint64_t index = first; index <= last; index++)
+            mask[index / bits] |= 1UL << index % bits;
+    }
+    return mask;
+}
+
+Result<> apply_cpu_affinity(std::string_view cpus)
+{
+    auto mask = TRY_DURING("process.execCPUAffinity", parse_index_list(cpus));
+    if (mask.empty())
+        return {};
+    return kernel::set_cpu_affinity(mask);
+}
+
+namespace {
+
+std::string sysctl_hint(int code)
+{
+    switch (code) {
+    case ENOENT: return "the kernel has no such sysctl, or its module is not loaded";
+    case EINVAL: return "the kernel does not accept this value";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "only sysctls of the container's own namespaces can be written";
+    default: return {};
+    }
+}
+
+} // namespace
+
+Result<> apply_sysctls(const std::vector<plan::Sysctl>& sysctls)
+{
+    if (sysctls.empty())
+        return {};
+    auto procfs = TRY(kernel::Procfs::open(kernel::Procfs::View::everything));
+    for (const auto& sysctl : sysctls) {
+        auto written = procfs.write("sys/" + sysctl.path, sysctl.value);
+        if (!written) {
+            std::string hint = sysctl_hint(written.error().code());
+            return failure(std::move(written).error().with_hint(std::move(hint)).during("linux.sysctl"));
+        }
+    }
+    return {};
+}
+
+} // namespace brig::setup

@@ -17,13 +17,24 @@ namespace brig::plan {
 
 struct CgroupRequest {
     std::string id;
-    std::string cgroups_path; // linux.cgroupsPath; empty: "/<id>" below the caller's own cgroup is not used, "/brig/<id>" is
+    // linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative: below the caller's own cgroup (v1) or
+    // beside it (v2, where a cgroup with processes cannot have limited children). Empty: "/brig/<id>"; without privilege
+    // none at all when no limit asks for one, else beside the caller's own.
+    std::string cgroups_path;
     CgroupDriver driver = CgroupDriver::file_system;
 };
 
+// A directory in every v1 hierarchy, so that a container is accounted as with runc, and one in cgroup v2, on hybrid hosts
+// too: cgroup.kill, cgroup.freeze and cgroup.events end, pause and watch a container without races. Devices without a rule
+// are denied; runc's default devices are allowed.
 Result<Cgroup> make_cgroup_plan(const CgroupRequest& request, const spec::Resources* resources, const HostFacts& facts);
 
-// The writes alone, for `update`.
+// New limits for the directories that a container has (their `writes` are replaced). Device rules are left alone, as in
+// runc: rewriting them would close devices under a running container. linux.resources.memory.swap needs memory.limit beside
+// it on v2; the caller merges what the container already has.
+Result<Cgroup> make_cgroup_update(std::vector<CgroupDirectory> directories, const spec::Resources& resources);
+
+// One hierarchy's writes alone; an unknown controller has none.
 Result<std::vector<CgroupWrite>> cgroup_v1_writes(const std::string& controller, const spec::Resources& resources);
 Result<std::vector<CgroupWrite>> cgroup_v2_writes(const spec::Resources& resources);
 

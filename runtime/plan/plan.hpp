@@ -49,6 +49,9 @@ struct CgroupWrite {
     std::string value;
     // A kernel without the file is fine when the value is what it would do anyway (swap limits without swap accounting).
     bool optional = false;
+    std::string property;    // "linux.resources.memory.limit", for messages
+    std::string other_file;  // written instead where `file` does not exist ("blkio.bfq.weight"); empty: none
+    std::string other_value;
 };
 
 // One directory in one hierarchy. On v2 there is exactly one.

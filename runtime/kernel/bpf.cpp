@@ -1,0 +1,128 @@
+#include "kernel/bpf.hpp"
+
+#include "kernel/call.hpp"
+#include "kernel/files.hpp"
+
+#include <cstring>
+#include <sys/syscall.h>
+
+namespace brig::kernel {
+
+namespace {
+
+// The kernel refuses unknown bytes that are not zero, also padding: callers clear the whole union first.
+long bpf(enum bpf_cmd command, union bpf_attr& attributes)
+{
+    return retry_interrupted([&] { return ::syscall(SYS_bpf, command, &attributes, sizeof attributes); });
+}
+
+union bpf_attr cleared()
+{
+    union bpf_attr attributes;
+    std::memset(&attributes, 0, sizeof attributes);
+    return attributes;
+}
+
+uint64_t address(const void* pointer)
+{
+    return reinterpret_cast<uint64_t>(pointer);
+}
+
+union bpf_attr load_request(std::span<const struct bpf_insn> instructions)
+{
+    auto attributes = cleared();
+    attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attributes.expected_attach_type = BPF_CGROUP_DEVICE;
+    attributes.insns = address(instructions.data());
+    attributes.insn_cnt = static_cast<uint32_t>(instructions.size());
+    attributes.license = address("Apache-2.0");
+    std::strcpy(attributes.prog_name, "brig_devices");
+    return attributes;
+}
+
+std::string verifier_says(std::span<const struct bpf_insn> instructions)
+{
+    std::string log(size_t(1) << 16, '\0');
+    auto attributes = load_request(instructions);
+    attributes.log_buf = address(log.data());
+    attributes.log_size = static_cast<uint32_t>(log.size());
+    attributes.log_level = 1;
+    Fd unexpected(static_cast<int>(bpf(BPF_PROG_LOAD, attributes)));
+    log.resize(std::strlen(log.c_str()));
+    constexpr size_t last_words = 200;
+    return log.size() > last_words ? log.substr(log.size() - last_words) : log;
+}
+
+} // namespace
+
+Result<Fd> load_device_program(std::span<const struct bpf_insn> instructions)
+{
+    auto attributes = load_request(instructions);
+    long fd = bpf(BPF_PROG_LOAD, attributes);
+    if (fd >= 0)
+        return Fd(static_cast<int>(fd));
+    auto error = Error::system_call(
+        errno, fmt::format("bpf BPF_PROG_LOAD of a device filter with {} instructions", instructions.size()));
+    if (error.code() == EPERM)
+        return failure(std::move(error).with_hint(
+            "it needs CAP_BPF or CAP_SYS_ADMIN in the host's user namespace, and before Linux 5.11 room in RLIMIT_MEMLOCK"));
+    if (error.code() == ENOSYS)
+        return failure(std::move(error).with_hint("the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF"));
+    return failure(std::move(error).with_hint("the verifier said: " + one_line(verifier_says(instructions))));
+}
+
+namespace {
+
+Result<> attach(FdRef cgroup, FdRef program, uint32_t flags, int replaced)
+{
+    auto attributes = cleared();
+    attributes.target_fd = static_cast<uint32_t>(cgroup.get());
+    attributes.attach_bpf_fd = static_cast<uint32_t>(program.get());
+    attributes.attach_type = BPF_CGROUP_DEVICE;
+    attributes.attach_flags = flags;
+    if (replaced >= 0)
+        attributes.replace_bpf_fd = static_cast<uint32_t>(replaced);
+    if (bpf(BPF_PROG_ATTACH, attributes) == 0)
+        return {};
+    auto error = Error::system_call(errno, fmt::format("bpf BPF_PROG_ATTACH of a device filter to {}", path_of(cgroup)));
+    if (error.code() == EPERM)
+        return failure(std::move(error).with_hint(
+            "a program attached to this cgroup or to one above it does not allow further ones; see `bpftool cgroup tree`"));
+    return failure(std::move(error));
+}
+
+} // namespace
+
+Result<> attach_device_program(FdRef cgroup, FdRef program)
+{
+    return attach(cgroup, program, BPF_F_ALLOW_MULTI, -1);
+}
+
+Result<> replace_device_program(FdRef cgroup, FdRef program, FdRef old_program)
+{
+    return attach(cgroup, program, BPF_F_ALLOW_MULTI | BPF_F_REPLACE, old_program.get());
+}
+
+Result<std::vector<Fd>> attached_device_programs(FdRef cgroup)
+{
+    uint32_t ids[64] = {};
+    auto query = cleared();
+    query.query.target_fd = static_cast<uint32_t>(cgroup.get());
+    query.query.attach_type = BPF_CGROUP_DEVICE;
+    query.query.prog_ids = address(ids);
+    query.query.prog_cnt = std::size(ids);
+    if (bpf(BPF_PROG_QUERY, query) < 0)
+        return BRIG_CALL_FAILED("bpf BPF_PROG_QUERY of {}", path_of(cgroup));
+    std::vector<Fd> programs;
+    for (uint32_t i = 0; i < query.query.prog_cnt; i++) {
+        auto attributes = cleared();
+        attributes.prog_id = ids[i];
+        long fd = bpf(BPF_PROG_GET_FD_BY_ID, attributes);
+        if (fd < 0)
+            return BRIG_CALL_FAILED("bpf BPF_PROG_GET_FD_BY_ID {}", ids[i]);
+        programs.emplace_back(static_cast<int>(fd));
+    }
+    return programs;
+}
+
+} // namespace brig::kernel

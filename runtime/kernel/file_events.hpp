@@ -1,0 +1,20 @@
+// Waiting for kernel files that announce changes (cgroup.events, memory.events), and the clock of bounded waits.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+
+namespace brig::kernel {
+
+// True when the file has changed since it was last read from its start (POLLPRI), false when the time is over.
+Result<bool> wait_for_change(FdRef file, int64_t milliseconds);
+// Reads from the start, which also arms the next wait_for_change.
+Result<std::string> read_from_start(FdRef file, size_t limit);
+
+int64_t monotonic_milliseconds();
+// For the few states that the kernel announces nowhere (FREEZING of cgroup v1).
+void sleep_microseconds(int64_t microseconds);
+
+} // namespace brig::kernel

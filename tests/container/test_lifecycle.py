@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from brigtest import brig_only, wait_until
+from brigtest.leaks import unreaped_orphans
 
 STATES = ("created", "running", "paused", "stopped")
 
@@ -134,10 +135,11 @@ def test_pid_is_zero_when_stopped(runtime, bundle):
 def test_unreaped_init_counts_as_stopped(runtime, bundle):
     container = runtime.running(bundle)
     pid = container.pid
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert container.status == "stopped"
-    container.delete()
+    with unreaped_orphans():
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert container.status == "stopped"
+        container.delete()
 
 
 def test_status_after_natural_end(runtime, bundle):

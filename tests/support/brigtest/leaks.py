@@ -4,6 +4,7 @@ Every process that a test starts is adopted by pytest (a child subreaper), and m
 namespace, so that whatever is new belongs to the test.  Cgroups are shared with the whole host: those with the tag of this
 run count, or all of them with BRIG_TESTS_ALONE=1.
 """
+import contextlib
 import ctypes
 import os
 import signal
@@ -34,10 +35,15 @@ def enter_private_mounts():
 
 
 _popens = weakref.WeakSet()  # processes whose exit status somebody may still ask for
+_paused = False
 
 
 def adopt_orphans():
-    """Become the parent of whatever a runtime leaves, as a containerd shim does."""
+    """Become the parent of whatever a runtime leaves, and reap it at once, as a containerd shim does.
+
+    An exec'ed process has its parent outside the pid namespace: the namespace's init cannot end before it is reaped.
+    Children must be made with subprocess.Popen, for others are taken for orphans.
+    """
     _checked(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
     original = subprocess.Popen.__init__
 
@@ -46,6 +52,35 @@ def adopt_orphans():
         original(self, *arguments, **options)
 
     subprocess.Popen.__init__ = remember
+    signal.signal(signal.SIGCHLD, lambda *_: reap_orphans())
+
+
+@contextlib.contextmanager
+def unreaped_orphans():
+    """For tests that look at a dead process before its parent has."""
+    global _paused
+    _paused = True
+    try:
+        yield
+    finally:
+        _paused = False
+        reap_orphans()
+
+
+def reap_orphans():
+    waited_for = {getattr(process, "pid", None) for process in _popens if process_is_unfinished(process)}
+    if _paused or None in waited_for:
+        return
+    for pid in _children(os.getpid()):
+        if pid not in waited_for and _is_zombie(pid):
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+
+
+def process_is_unfinished(process):
+    return getattr(process, "returncode", None) is None
 
 
 def _mount_lines():
@@ -65,20 +100,6 @@ def _is_zombie(pid):
         return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
-
-
-def reap_orphans():
-    """Collect dead children that no Popen object waits for.
-
-    An exec'ed process has its parent outside the pid namespace: the namespace's init cannot end before it is reaped.
-    """
-    waited_for = {process.pid for process in _popens if getattr(process, "returncode", None) is None}
-    for pid in _children(os.getpid()):
-        if pid not in waited_for and _is_zombie(pid):
-            try:
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
 
 
 def _living_children():
@@ -103,14 +124,17 @@ class Snapshot:
         self.children = _living_children()
         self.cgroups = _cgroup_folders()
 
-    def leaks(self):
-        """Words for each thing that is there now and was not.  Ends of killed processes get a moment."""
-        reap_orphans()
+    def settle(self):
+        """Give killed processes a moment to end."""
         try:
             wait_until(lambda: _living_children() <= self.children, "processes to end", seconds=2)
         except AssertionError:
             pass
         reap_orphans()
+
+    def leaks(self):
+        """Words for each thing that is there now and was not."""
+        self.settle()
         found = [f"mount {line}" for key, line in _mount_lines().items() if key not in self.mounts]
         found += [f"lost mount {line}" for key, line in self.mounts.items() if key not in _mount_lines()]
         found += [_describe(pid) for pid in _living_children() - self.children]

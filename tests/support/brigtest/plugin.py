@@ -85,6 +85,7 @@ def workdir(leak_check):
     path = Path(tempfile.mkdtemp(prefix=f"{settings.TAG}-"))
     path.chmod(0o755)
     yield path
+    leak_check.settle()
     if os.environ.get("BRIG_TESTS_KEEP") != "1":
         shutil.rmtree(path)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import cgroups, settings
 from .terminal import open_terminal
-from .waiting import wait_until
+from .waiting import wait_for_exit, wait_until
 
 _numbers = itertools.count(1)
 
@@ -71,12 +71,10 @@ class Runtime:
                 open(base.with_suffix(".err"), "wb") as err:
             popen = {"stdin": stdin, "stdout": out, "stderr": err, **popen}
             process = subprocess.Popen(argv, **popen)
-            try:
-                process.wait(timeout)
-            except subprocess.TimeoutExpired:
+            if not wait_for_exit(process, timeout):
                 process.kill()
                 process.wait()
-                raise AssertionError(f"no end after {timeout} s: {' '.join(argv)}\n{_text(base, '.err')}") from None
+                raise AssertionError(f"no end after {timeout} s: {' '.join(argv)}\n{_text(base, '.err')}")
         self._last_output = base
         return Result(argv, process.returncode, _text(base, ".out"), _text(base, ".err"), self._read_log(logged))
 
@@ -85,11 +83,16 @@ class Runtime:
         assert result.code == 0, result
         return result
 
-    def fails(self, *arguments, text="", code=1, **options):
-        """The call must end with `code` and an error message that matches the regular expression `text`."""
+    def fails(self, *arguments, text="", brig_text="", code=1, **options):
+        """The call must end with `code` and an error message that matches the regular expression `text`.
+
+        `brig_text` is for what brig must say and the reference does not.
+        """
         result = self.call(*arguments, **options)
         assert result.code == code, result
         check_error(result, text)
+        if not settings.is_reference():
+            check_error(result, brig_text)
         return result
 
     def spawn(self, *arguments, flags=None, **popen):
@@ -142,9 +145,9 @@ class Runtime:
         self.ok("create", "--bundle", bundle.path, *flags, name, **options)
         return Container(self, name, bundle, self._last_output)
 
-    def create_fails(self, bundle, *flags, text="", id=None, code=1, write=True, **options):
+    def create_fails(self, bundle, *flags, id=None, write=True, **options):
         name = self._prepare(bundle, id, write)
-        return self.fails("create", "--bundle", bundle.path, *flags, name, text=text, code=code, **options)
+        return self.fails("create", "--bundle", bundle.path, *flags, name, **options)
 
     def running(self, bundle, *flags, id=None, **options):
         """A detached container; its process is `sleep` unless the bundle's args were set."""
@@ -240,8 +243,8 @@ class Container:
         assert result.code == code, result
         return result
 
-    def exec_fails(self, *argv, flags=(), text="", code=255, **options):
-        return self.runtime.fails("exec", *flags, self.id, *argv, text=text, code=code, **options)
+    def exec_fails(self, *argv, flags=(), code=255, **options):
+        return self.runtime.fails("exec", *flags, self.id, *argv, code=code, **options)
 
     def probe(self, *argv, flags=(), **options):
         return self.exec("/bin/probe", *map(str, argv), flags=flags, **options).json()

@@ -34,7 +34,7 @@ def test_directory_is_a_link(target, attack_bundle, canary, workdir, name, form)
         bundle.mount(f"/{name}/deep/made", "bind", source, ["bind", "ro"])
         bundle.set("process.cwd", f"/{name}/work" if not target.is_weak else "/")
         target.run(bundle)
-    target.judge(canary.changes())
+    target.judge(canary.changes(), gaps={"runc": "CVE-2026-41579 is open in 1.1"})
 
 
 @pytest.mark.parametrize("name", ["null", "console", "ptmx", "stdin", "fd", "tty"])

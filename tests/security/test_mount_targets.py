@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 RACE_ROUNDS = 120
+GAPS = {"runc": "CVE-2024-45310 is open before 1.1.14"}
 
 
 def landed(outcome, name):
@@ -102,7 +103,7 @@ def test_race_for_a_mount_target(target, attack_bundle, canary, workdir, swapper
         breaches, started, swaps = race(target, bundle, canary, source, swapper(volume / "place", volume / "link"))
     finally:
         made = remove_made(workdir)
-    target.judge(breaches + made, exercised=swaps > 1000 and started > 0)
+    target.judge(breaches + made, exercised=swaps > 1000 and started > 0, gaps=GAPS)
 
 
 def remove_made(workdir):
@@ -125,7 +126,7 @@ def test_race_for_a_file_target(target, attack_bundle, canary, workdir, swapper)
     bundle.mount("/volume", "bind", volume, ["bind", "rw"])
     bundle.mount("/volume/place/made", "bind", source, ["bind"])
     breaches, started, swaps = race(target, bundle, canary, source, swapper(volume / "place", volume / "link"))
-    target.judge(breaches, exercised=swaps > 1000 and started > 0)
+    target.judge(breaches, exercised=swaps > 1000 and started > 0, gaps=GAPS)
 
 
 def test_source_link_is_the_hosts_business(runtime, attack_bundle, workdir):

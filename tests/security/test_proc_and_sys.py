@@ -119,7 +119,7 @@ def test_sysctl_is_not_redirected(target, attack_bundle, workdir, place):
     target.judge(redirected(fake, target.run(bundle), "54321"))
 
 
-def test_sysctl_under_a_race(target, attack_bundle, workdir, swapper, reference_gap):
+def test_sysctl_under_a_race(target, attack_bundle, workdir, swapper):
     """CVE-2025-52881: the same while an entry of a volume changes between a directory and a link into /proc."""
     volume = workdir / "volume"
     (volume / "place").mkdir(parents=True)
@@ -138,9 +138,7 @@ def test_sysctl_under_a_race(target, attack_bundle, workdir, swapper, reference_
         started += outcome.code == 0
         breaches += redirected(fake, outcome, value)
     swaps = stop()
-    if breaches and not target.is_weak:
-        reference_gap("runc", "CVE-2025-52881 is open before runc 1.2.8")
-    target.judge(breaches, exercised=swaps > 1000 and started > 0)
+    target.judge(breaches, exercised=swaps > 1000 and started > 0, gaps={"runc": "CVE-2025-52881 is open before 1.2.8"})
 
 
 @requires("program:strace")

@@ -8,12 +8,14 @@
 #include "base/result.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace brig::kernel {
+
+// fsconfig(2) takes no longer values; mount(2) takes a page of options.
+inline constexpr size_t longest_parameter = 255;
 
 struct FileSystemRequest {
     std::string type;
@@ -23,36 +25,41 @@ struct FileSystemRequest {
     uint64_t attributes = 0;                                    // MOUNT_ATTR_*
 };
 
-// fsopen, fsconfig..., fsmount: a detached mount.
+// fsopen, fsconfig..., fsmount: a detached mount. Its descriptor is also a directory to work in before it is attached.
 Result<Fd> new_file_system(const FileSystemRequest& request);
+// fspick, fsconfig...: new parameters for the file system of the mount that `mount` is the root of.
+Result<> reconfigure_file_system(FdRef mount, const FileSystemRequest& request);
 
 enum class Recursion { none, all };
 
-// open_tree(OPEN_TREE_CLONE): a detached copy of the mount (tree) at directory/path. flags: AT_SYMLINK_NOFOLLOW or 0.
+// open_tree(OPEN_TREE_CLONE): a detached copy of the mount (tree) at directory/path; an empty path is the descriptor
+// itself. flags: AT_SYMLINK_NOFOLLOW or 0. The descriptor stays that of the mount once it is attached.
 Result<Fd> clone_mount(FdRef directory, const std::string& path, Recursion recursion, int flags = 0);
-// open_tree without clone of what fd refers to is never needed: a descriptor is enough as a target.
 
 struct MountAttributes {
-    uint64_t set = 0;   // MOUNT_ATTR_*
-    uint64_t clear = 0; // MOUNT_ATTR_*; contains MOUNT_ATTR__ATIME when `set` changes the access time mode
+    uint64_t set = 0;         // MOUNT_ATTR_*
+    uint64_t clear = 0;       // MOUNT_ATTR_*; contains MOUNT_ATTR__ATIME when `set` changes the access time mode
     uint64_t propagation = 0; // MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE or 0
     int user_namespace = -1;  // with MOUNT_ATTR_IDMAP
 };
 
 Result<> set_mount_attributes(FdRef mount, const MountAttributes& attributes, Recursion recursion);
-// Puts the detached mount onto the target that `target` refers to (a directory or file descriptor, O_PATH is enough).
-Result<> attach_mount(FdRef mount, FdRef target);
-Result<> detach(const std::string& path); // umount2(MNT_DETACH), relative to the working directory
-Result<> detach(FdRef target);
-// Changes the mount that is found at an attached directory descriptor.
+// The same for the mount at "/".
 Result<> set_propagation_of_root(uint64_t propagation, Recursion recursion);
+// Puts the mount onto what `target` refers to (directory onto directory, else file onto file; O_PATH is enough).
+Result<> attach_mount(FdRef mount, FdRef target);
+// umount2(MNT_DETACH), relative to the working directory; "." is the topmost mount there.
+Result<> detach(const std::string& path);
+Result<> detach(FdRef target);
 
 // STATX_MNT_ID of the mount that the descriptor was opened on.
 Result<uint64_t> mount_id(FdRef fd);
-// ST_* flags of fstatvfs: ST_RDONLY, ST_NOSUID...
-Result<uint64_t> mount_flags(FdRef fd);
-// mount(2) with MS_BIND|MS_REMOUNT and such, for what the new API cannot say.
-Result<> mount_call(const std::string& source, const std::string& target, const std::string& type, unsigned long flags,
+// Whether the descriptor is the root of a mount.
+Result<bool> is_mount_root(FdRef fd);
+// MOUNT_ATTR_* that the mount has now.
+Result<uint64_t> mount_attributes(FdRef fd);
+// mount(2), for what the new API cannot say. The target is a descriptor; it goes through /proc/self/fd.
+Result<> mount_call(const std::string& source, FdRef target, const std::string& type, unsigned long flags,
                     const std::string& data);
 
 } // namespace brig::kernel

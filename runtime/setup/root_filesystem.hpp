@@ -3,6 +3,7 @@
 // Runs in: the container's init, in its new mount namespace, before pivot_root. Implements config.md "Root", "Mounts" and
 // config-linux.md "Rootfs Mount Propagation", "Masked Paths", "Readonly Paths", "Default Filesystems".
 // Every target is resolved and created by descriptor inside `root` (kernel/path_in_root.hpp); no string is resolved twice.
+// Directories that are made on the way have mode 0755 less the process's umask.
 // Defends: CVE-2019-19921, 2021-30465, 2023-27561, 2024-45310, 2025-31133.
 #pragma once
 
@@ -26,14 +27,15 @@ Result<Fd> clone_host_source(const plan::Mount& mount);
 // Returns the new root as O_PATH descriptor.
 Result<Fd> open_root(const plan::RootFilesystem& root);
 
-// What the mounts of type cgroup show: the hierarchies of the plan.
-// `first` and `last` are indexes into root.mounts, [first, last).
+// Carries out root.mounts[first..last). Two or three descriptors are held at a time, however many mounts there are.
+// Mounts of type cgroup show the container's own cgroups: plan.cgroup.directories, which the init must be inside of (and
+// in its new cgroup namespace) by then.
 Result<> mount_range(FdRef root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source);
 
 // /dev nodes, links and ptmx (setup/devices.hpp is called by the launch layer), then masks and read-only paths.
 Result<> mask_paths(FdRef root, const plan::RootFilesystem& plan);
 Result<> make_paths_readonly(FdRef root, const plan::RootFilesystem& plan);
-// Makes the root's own mount read-only if planned; run after everything that creates files.
+// Makes the root's own mount and the tmpfs mounts with "ro" read-only; run after everything that creates files.
 Result<> make_root_readonly(FdRef root, const plan::RootFilesystem& plan);
 
 // pivot_root (or move + chroot), the old root detached, working directory "/".

@@ -1,0 +1,24 @@
+// Private to the files root_*.cpp: what mount_range shares with the mounts of type cgroup.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "kernel/mounting.hpp"
+#include "plan/plan.hpp"
+
+namespace brig::setup {
+
+// Mode of directories and files that are made to be mounted on, as runc makes them.
+inline constexpr unsigned mount_point_mode = 0755;
+
+// What mount(2) calls data, as fsconfig(2) wants it: the options of the mount without those of the mount point.
+kernel::FileSystemRequest file_system_request(const plan::Mount& mount);
+
+// Applies what a clone of an existing mount needs: attributes, recursive attributes, propagation. In as few calls as it can be said.
+Result<> apply_options_to_clone(FdRef clone, const spec::MountOptions& options);
+Result<> apply_propagation(FdRef mount, const spec::MountOptions& options);
+
+Result<> mount_cgroup_v2(FdRef root, const plan::Plan& plan, const plan::Mount& mount);
+Result<> mount_cgroup_v1(FdRef root, const plan::Plan& plan, const plan::Mount& mount);
+
+} // namespace brig::setup

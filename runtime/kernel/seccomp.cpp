@@ -1,14 +1,109 @@
 #include "kernel/seccomp.hpp"
 
 #include "kernel/call.hpp"
+#include "kernel/files.hpp"
 
-#include <linux/filter.h>
+#include <cstddef>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <vector>
 
 namespace brig::kernel {
+
+namespace {
+
+constexpr unsigned short load = BPF_LD | BPF_W | BPF_ABS;
+constexpr unsigned short jump = BPF_JMP | BPF_JA;
+constexpr unsigned short jump_if_equal = BPF_JMP | BPF_JEQ | BPF_K;
+constexpr unsigned short jump_if_not_below = BPF_JMP | BPF_JGE | BPF_K;
+constexpr unsigned short leave = BPF_RET | BPF_K;
+constexpr unsigned short jump_to_rest = 0xffff; // no instruction: replaced when the distance is known
+
+constexpr size_t longest_short_jump = 255;
+
+struct Step {
+    uint32_t first;
+    FilterDecision decision;
+};
+
+void append(FilterCode& code, const FilterCode& more)
+{
+    code.insert(code.end(), more.begin(), more.end());
+}
+
+// Skips `distance` instructions when the condition holds. A conditional jump reaches 255 instructions only.
+void append_skip_if(FilterCode& code, unsigned short condition, uint32_t value, size_t distance)
+{
+    if (distance <= longest_short_jump) {
+        code.push_back({condition, static_cast<uint8_t>(distance), 0, value});
+        return;
+    }
+    code.push_back({condition, 0, 1, value});
+    code.push_back({jump, 0, 0, static_cast<uint32_t>(distance)});
+}
+
+FilterCode search_tree(const Step* begin, const Step* end)
+{
+    if (end - begin == 1) {
+        if (begin->decision.rest)
+            return {{jump_to_rest, 0, 0, 0}};
+        return {{leave, 0, 0, begin->decision.action}};
+    }
+    const Step* middle = begin + (end - begin) / 2;
+    FilterCode lower = search_tree(begin, middle);
+    FilterCode code;
+    append_skip_if(code, jump_if_not_below, middle->first, lower.size());
+    append(code, lower);
+    append(code, search_tree(middle, end));
+    return code;
+}
+
+FilterCode section_of(const ArchitectureFilter& architecture)
+{
+    std::vector<Step> steps = {{0, {}}};
+    for (const auto& [first, decision] : architecture.decisions_from) {
+        if (first == 0)
+            steps.front().decision = decision;
+        else if (decision != steps.back().decision)
+            steps.push_back({first, decision});
+    }
+    FilterCode code = {{load, 0, 0, offsetof(struct seccomp_data, nr)}};
+    append(code, search_tree(steps.data(), steps.data() + steps.size()));
+    return code;
+}
+
+} // namespace
+
+FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const FilterCode& rest)
+{
+    FilterCode code = {{load, 0, 0, offsetof(struct seccomp_data, arch)}};
+    for (const auto& architecture : architectures) {
+        FilterCode section = section_of(architecture);
+        FilterCode skip_section = {{jump_if_equal, 1, 0, architecture.audit_architecture},
+                                   {jump, 0, 0, static_cast<uint32_t>(section.size())}};
+        append(code, skip_section);
+        append(code, section);
+    }
+    code.push_back({leave, 0, 0, SECCOMP_RET_KILL_THREAD});
+    for (size_t index = 0; index < code.size(); index++)
+        if (code[index].code == jump_to_rest)
+            code[index] = {jump, 0, 0, static_cast<uint32_t>(code.size() - index - 1)};
+    append(code, rest);
+    return code;
+}
+
+Result<FilterCode> read_filter(FdRef file)
+{
+    struct stat status = TRY(status_of(file));
+    FilterCode code(static_cast<size_t>(status.st_size) / sizeof(sock_filter));
+    size_t size = code.size() * sizeof(sock_filter);
+    ssize_t count = retry_interrupted([&] { return ::pread(file.get(), code.data(), size, 0); });
+    if (count < 0)
+        return BRIG_CALL_FAILED("pread {}", path_of(file));
+    if (static_cast<size_t>(count) != size)
+        return failure(ErrorKind::internal, fmt::format("{} of {} bytes of a filter were read", count, size));
+    return code;
+}
 
 namespace {
 

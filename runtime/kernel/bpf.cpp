@@ -71,17 +71,13 @@ Result<Fd> load_device_program(std::span<const struct bpf_insn> instructions)
     return failure(std::move(error).with_hint("the verifier said: " + one_line(verifier_says(instructions))));
 }
 
-namespace {
-
-Result<> attach(FdRef cgroup, FdRef program, uint32_t flags, int replaced)
+Result<> attach_device_program(FdRef cgroup, FdRef program)
 {
     auto attributes = cleared();
     attributes.target_fd = static_cast<uint32_t>(cgroup.get());
     attributes.attach_bpf_fd = static_cast<uint32_t>(program.get());
     attributes.attach_type = BPF_CGROUP_DEVICE;
-    attributes.attach_flags = flags;
-    if (replaced >= 0)
-        attributes.replace_bpf_fd = static_cast<uint32_t>(replaced);
+    attributes.attach_flags = BPF_F_ALLOW_MULTI;
     if (bpf(BPF_PROG_ATTACH, attributes) == 0)
         return {};
     auto error = Error::system_call(errno, fmt::format("bpf BPF_PROG_ATTACH of a device filter to {}", path_of(cgroup)));
@@ -89,40 +85,6 @@ Result<> attach(FdRef cgroup, FdRef program, uint32_t flags, int replaced)
         return failure(std::move(error).with_hint(
             "a program attached to this cgroup or to one above it does not allow further ones; see `bpftool cgroup tree`"));
     return failure(std::move(error));
-}
-
-} // namespace
-
-Result<> attach_device_program(FdRef cgroup, FdRef program)
-{
-    return attach(cgroup, program, BPF_F_ALLOW_MULTI, -1);
-}
-
-Result<> replace_device_program(FdRef cgroup, FdRef program, FdRef old_program)
-{
-    return attach(cgroup, program, BPF_F_ALLOW_MULTI | BPF_F_REPLACE, old_program.get());
-}
-
-Result<std::vector<Fd>> attached_device_programs(FdRef cgroup)
-{
-    uint32_t ids[64] = {};
-    auto query = cleared();
-    query.query.target_fd = static_cast<uint32_t>(cgroup.get());
-    query.query.attach_type = BPF_CGROUP_DEVICE;
-    query.query.prog_ids = address(ids);
-    query.query.prog_cnt = std::size(ids);
-    if (bpf(BPF_PROG_QUERY, query) < 0)
-        return BRIG_CALL_FAILED("bpf BPF_PROG_QUERY of {}", path_of(cgroup));
-    std::vector<Fd> programs;
-    for (uint32_t i = 0; i < query.query.prog_cnt; i++) {
-        auto attributes = cleared();
-        attributes.prog_id = ids[i];
-        long fd = bpf(BPF_PROG_GET_FD_BY_ID, attributes);
-        if (fd < 0)
-            return BRIG_CALL_FAILED("bpf BPF_PROG_GET_FD_BY_ID {}", ids[i]);
-        programs.emplace_back(static_cast<int>(fd));
-    }
-    return programs;
 }
 
 } // namespace brig::kernel

@@ -152,6 +152,12 @@ Result<Json> Json::parse(std::string_view text)
     Json value(json_tokener_parse_ex(tokener, text.data(), static_cast<int>(text.size())));
     auto status = json_tokener_get_error(tokener);
     auto end = json_tokener_get_parse_end(tokener);
+    // A bare number or word ends only where something else begins.
+    if (status == json_tokener_continue && !text.empty()) {
+        value = Json(json_tokener_parse_ex(tokener, " ", 1));
+        status = json_tokener_get_error(tokener);
+        end = text.size();
+    }
     json_tokener_free(tokener);
     if (status == json_tokener_continue)
         return failure(ErrorKind::invalid, fmt::format("JSON ends too early, at {}", position_in(text, text.size())));

@@ -1,7 +1,6 @@
 """Hooks that write down when they ran, what they were given and where."""
 import json
 
-RUNTIME_KINDS = ("prestart", "createRuntime", "createContainer", "poststart", "poststop")
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 
 SCRIPT = """#!/bin/sh
@@ -12,7 +11,7 @@ env > "$1/$2.env"
 readlink /proc/self/ns/mnt > "$1/$2.mnt"
 readlink /proc/self/ns/net > "$1/$2.net"
 pwd > "$1/$2.cwd"
-[ "$4" = 0 ] || sleep "$4"
+case "$4" in 0) ;; *) exec sleep "$4" ;; esac
 [ "$3" = 0 ] || echo "hook $2 says no" >&2
 exit "$3"
 """

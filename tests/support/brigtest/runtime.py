@@ -61,9 +61,12 @@ class Runtime:
             flags = ["--root", self.root, "--log", self.log, "--log-format", "json"]
         return [self.binary, *map(str, flags), *map(str, arguments)]
 
-    def call(self, *arguments, flags=None, input=None, timeout=60, **popen):
-        """Run to the end.  Output goes through files: a detached container keeps it open."""
-        argv = self.command(*arguments, flags=flags)
+    def call(self, *arguments, flags=None, input=None, timeout=60, prefix=(), **popen):
+        """Run to the end.  Output goes through files: a detached container keeps it open.
+
+        `prefix` is the start of the command line, for a program that runs the runtime.
+        """
+        argv = [*prefix, *self.command(*arguments, flags=flags)]
         logged = self.log.stat().st_size if self.log.exists() else 0
         base = self.folder / f"call{next(self._calls)}"
         (base.with_suffix(".in")).write_bytes(input.encode() if isinstance(input, str) else input or b"")

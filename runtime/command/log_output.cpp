@@ -1,0 +1,95 @@
+#include "command/log_output.hpp"
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "kernel/files.hpp"
+
+#include <ctime>
+
+namespace brig::command {
+
+namespace {
+
+std::string_view level_name(LogLevel level)
+{
+    switch (level) {
+    case LogLevel::debug: return "debug";
+    case LogLevel::info: return "info";
+    case LogLevel::warning: return "warning";
+    case LogLevel::error: return "error";
+    }
+    return "error";
+}
+
+} // namespace
+
+std::string log_line(LogFormat format, LogLevel level, std::string_view message, std::string_view time)
+{
+    if (format == LogFormat::text)
+        return fmt::format("time={} level={} msg={}\n", quoted(time), level_name(level), quoted(message));
+    Json line = Json::object();
+    line.set("level", Json::string(level_name(level)));
+    line.set("msg", Json::string(message));
+    line.set("time", Json::string(time));
+    return line.to_text() + "\n";
+}
+
+std::string log_time()
+{
+    time_t now = ::time(nullptr);
+    struct tm local = {};
+    ::localtime_r(&now, &local);
+    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1,
+                                   local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+    long minutes = local.tm_gmtoff / 60;
+    if (minutes == 0)
+        return text + "Z";
+    long absolute = minutes < 0 ? -minutes : minutes;
+    return text + fmt::format("{}{:02}:{:02}", minutes < 0 ? '-' : '+', absolute / 60, absolute % 60);
+}
+
+Log LogOutput::log()
+{
+    return Log(m_settings.threshold, [this](LogLevel level, std::string_view message) { write(level, message); });
+}
+
+void LogOutput::write(LogLevel level, std::string_view message)
+{
+    if (level < m_settings.threshold)
+        return;
+    if (!m_settings.file.empty())
+        write_to_file(level, message);
+    bool to_stderr = level == LogLevel::error || (m_settings.file.empty() && !m_stderr_clean);
+    if (to_stderr)
+        write_to_stderr(level, message);
+}
+
+void LogOutput::write_to_file(LogLevel level, std::string_view message)
+{
+    if (!m_file.valid() && !m_file_failed) {
+        auto opened = kernel::open_at(kernel::working_directory, m_settings.file,
+                                      O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0644);
+        if (opened) {
+            m_file = std::move(*opened);
+        } else {
+            m_file_failed = true;
+            write_to_stderr(LogLevel::error, "cannot write to the log: " + opened.error().message());
+        }
+    }
+    if (m_file.valid())
+        (void)kernel::write_all(m_file, log_line(m_settings.format, level, message, log_time()));
+}
+
+void LogOutput::write_to_stderr(LogLevel level, std::string_view message) const
+{
+    std::string line;
+    if (m_settings.file.empty() && m_settings.format == LogFormat::json)
+        line = log_line(LogFormat::json, level, message, log_time());
+    else if (level == LogLevel::error)
+        line = fmt::format("brig: {}\n", one_line(message));
+    else
+        line = fmt::format("brig: {}: {}\n", level_name(level), one_line(message));
+    (void)kernel::write_all(FdRef(2), line);
+}
+
+} // namespace brig::command

@@ -1,7 +1,8 @@
 """The positive control as a runtime: reads the same bundle, sets it up with weak_runtime.c, which has no defence."""
 
+import contextlib
 import dataclasses
-import itertools
+import glob
 import subprocess
 
 NAMESPACE_FLAGS = {"mount": 0x20000, "uts": 0x4000000, "ipc": 0x8000000, "pid": 0x20000000, "network": 0x40000000}
@@ -99,8 +100,7 @@ def absolute(argv):
 
 def child_of(process, name):
     """The pid of the first descendant of `process` that runs a program called `name`; None while there is none."""
-    pids = [process.pid]
-    for pid in itertools.islice(_descendants(pids), 100):
+    for pid in _descendants([process.pid]):
         try:
             with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as comm:
                 if comm.read().strip() == name[:15]:
@@ -112,11 +112,8 @@ def child_of(process, name):
 
 def _descendants(pids):
     while pids:
-        pid = pids.pop(0)
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-                found = list(map(int, children.read().split()))
-        except OSError:
-            continue
-        pids += found
-        yield from found
+        for children in glob.glob(f"/proc/{pids.pop(0)}/task/*/children"):
+            with contextlib.suppress(OSError), open(children, encoding="ascii") as file:
+                found = list(map(int, file.read().split()))
+                pids += found
+                yield from found

@@ -33,19 +33,21 @@ inline void take_value(Result<void>&&) {}
 
 } // namespace brig
 
-#define TRY(expression)                                                                                                \
+// A name of its own for each use, so that TRYs can be nested.
+#define BRIG_TRY_NAME_(prefix, number) prefix##number
+#define BRIG_TRY_NAME(prefix, number) BRIG_TRY_NAME_(prefix, number)
+
+#define BRIG_TRY_INTO(result, expression, failed)                                                                      \
     __extension__({                                                                                                    \
-        auto try_result_ = (expression);                                                                               \
-        if (!try_result_) [[unlikely]]                                                                                 \
-            return ::brig::failure(std::move(try_result_).error());                                                    \
-        ::brig::detail::take_value(std::move(try_result_));                                                            \
+        auto result = (expression);                                                                                    \
+        if (!result) [[unlikely]]                                                                                      \
+            return ::brig::failure(failed);                                                                            \
+        ::brig::detail::take_value(std::move(result));                                                                 \
     })
 
+#define BRIG_TRY(result, expression) BRIG_TRY_INTO(result, expression, std::move(result).error())
+#define BRIG_TRY_DURING(result, step, expression) BRIG_TRY_INTO(result, expression, std::move(result).error().during(step))
+
+#define TRY(expression) BRIG_TRY(BRIG_TRY_NAME(try_result_, __COUNTER__), expression)
 // TRY that names the step for the reader of the error; `step` is evaluated on failure only.
-#define TRY_DURING(step, expression)                                                                                   \
-    __extension__({                                                                                                    \
-        auto try_result_ = (expression);                                                                               \
-        if (!try_result_) [[unlikely]]                                                                                 \
-            return ::brig::failure(std::move(try_result_).error().during(step));                                       \
-        ::brig::detail::take_value(std::move(try_result_));                                                            \
-    })
+#define TRY_DURING(step, expression) BRIG_TRY_DURING(BRIG_TRY_NAME(try_result_, __COUNTER__), step, expression)

@@ -76,6 +76,8 @@ public:
     Result<StateDirectory> open(const std::string& id, Locking locking) const;
     // Ids of brig's containers, sorted; foreign folders and files are passed over. A missing root is an empty list.
     Result<std::vector<std::string>> list() const;
+    // Removes the folder of a create that was killed before its first record. Anything else is left alone.
+    Result<> remove_unfinished(const std::string& id) const;
     // Removes the folder with all in it. Missing is fine.
     Result<> remove(const std::string& id) const;
 

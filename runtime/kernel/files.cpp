@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -66,6 +67,41 @@ Result<Fd> memory_file(const std::string& name, unsigned flags)
     if (fd < 0)
         return BRIG_CALL_FAILED("memfd_create {}", name);
     return Fd(fd);
+}
+
+Result<Fd> executable_memory_file(const std::string& name)
+{
+    constexpr unsigned memory_file_exec = 0x10; // MFD_EXEC, newer than the distribution's headers; kernels before 6.3 refuse it
+    auto file = memory_file(name, MFD_ALLOW_SEALING | memory_file_exec);
+    return file ? std::move(file) : memory_file(name, MFD_ALLOW_SEALING);
+}
+
+Result<int> file_seals(FdRef fd)
+{
+    int seals = ::fcntl(fd.get(), F_GET_SEALS);
+    if (seals < 0)
+        return BRIG_CALL_FAILED("fcntl F_GET_SEALS");
+    return seals;
+}
+
+Result<> seal_file(FdRef fd, int seals)
+{
+    if (::fcntl(fd.get(), F_ADD_SEALS, seals) < 0)
+        return BRIG_CALL_FAILED("fcntl F_ADD_SEALS {:#x}", seals);
+    return {};
+}
+
+Result<> copy_file(FdRef from, FdRef to)
+{
+    off_t position = 0;
+    while (true) {
+        constexpr size_t most = size_t{1} << 30;
+        ssize_t count = retry_interrupted([&] { return ::sendfile(to.get(), from.get(), &position, most); });
+        if (count < 0)
+            return BRIG_CALL_FAILED("sendfile {} to {}", path_of(from), path_of(to));
+        if (count == 0)
+            return {};
+    }
 }
 
 Result<std::string> read_some(FdRef fd, size_t size)
@@ -263,6 +299,11 @@ Result<int64_t> file_system_type(FdRef fd)
 bool exists(FdRef directory, const std::string& path)
 {
     return ::faccessat(directory.get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW | AT_EACCESS) == 0;
+}
+
+bool may_execute(const std::string& path)
+{
+    return ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
 }
 
 Result<> change_owner(FdRef fd, uid_t uid, gid_t gid)

@@ -25,6 +25,11 @@ Result<Fd> open_at(FdRef directory, const std::string& path, int flags, mode_t m
 Result<Fd> open_at2(FdRef directory, const std::string& path, uint64_t flags, uint64_t mode, uint64_t resolve);
 Result<Fd> duplicate(FdRef fd);
 Result<Fd> memory_file(const std::string& name, unsigned flags);
+// Sealable, and executable where vm.memfd_noexec would make it not so.
+Result<Fd> executable_memory_file(const std::string& name);
+Result<int> file_seals(FdRef fd); // F_SEAL_*; other files than memory files give EINVAL
+Result<> seal_file(FdRef fd, int seals);
+Result<> copy_file(FdRef from, FdRef to); // whole content, from the start
 
 // Reads to the end; more than `limit` bytes is an error of kind invalid.
 Result<std::string> read_all(FdRef fd, size_t limit);
@@ -56,6 +61,7 @@ Result<struct stat> status_at(FdRef directory, const std::string& path, int flag
 // f_type of statfs(2), e.g. PROC_SUPER_MAGIC.
 Result<int64_t> file_system_type(FdRef fd);
 bool exists(FdRef directory, const std::string& path);
+bool may_execute(const std::string& path); // for the effective ids
 Result<> change_owner(FdRef fd, uid_t uid, gid_t gid); // works on O_PATH descriptors; -1 keeps
 Result<> change_mode(FdRef fd, mode_t mode);           // not for O_PATH descriptors
 Result<> truncate(FdRef fd, off_t size);

@@ -234,7 +234,12 @@ Result<> set_io_priority(int priority_class, int priority)
 
 Result<> close_descriptors_from(unsigned first)
 {
-    return check(::syscall(SYS_close_range, first, ~0U, 0), [&] { return fmt::format("close_range {}, ~0", first); });
+    return close_descriptor_range(first, ~0U);
+}
+
+Result<> close_descriptor_range(unsigned first, unsigned last)
+{
+    return check(::syscall(SYS_close_range, first, last, 0), [&] { return fmt::format("close_range {}, {}", first, last); });
 }
 
 Result<> mark_close_on_exec_from(unsigned first)

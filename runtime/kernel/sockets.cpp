@@ -83,7 +83,11 @@ Result<Message> receive_message(FdRef socket, size_t limit)
 {
     alignas(struct cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))] = {};
     Message message;
-    message.bytes.resize(limit);
+    // The length first: a buffer of the limit's size would cost a page fault for each of its pages, in a fresh child.
+    ssize_t length = retry_interrupted([&] { return ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); });
+    if (length < 0)
+        return BRIG_CALL_FAILED("recv");
+    message.bytes.resize(std::min(static_cast<size_t>(length) + 1, limit));
     struct iovec part = {message.bytes.data(), message.bytes.size()};
     struct msghdr header = {};
     header.msg_iov = &part;

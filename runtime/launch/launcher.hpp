@@ -29,6 +29,9 @@ struct Launched {
     Result<> start();
 };
 
+// After `start` was sent: returns when execve has closed the channel, or with the init's error.
+Result<> wait_for_execve(const Channel& channel);
+
 struct LaunchRequest {
     const plan::Plan& plan;
     FdRef console_socket{-1};   // the init sends the terminal there
@@ -59,11 +62,14 @@ struct ExecLaunchRequest {
     uint64_t namespaces = 0; // CLONE_NEW* to join
     const cgroup::Cgroup& cgroup;
     std::optional<setup::SeccompProgram> seccomp;
+    const spec::Seccomp* seccomp_spec = nullptr; // where its listener goes
+    std::function<std::string(pid_t pid)> hook_state;
     FdRef console_socket{-1};
     bool terminal_to_caller = false;
     bool child_of_callers_parent = false;
 };
 
+// Returns when the process waits for Launched::start. It is a child of the caller (or of its parent).
 Result<Launched> launch_exec(const ExecLaunchRequest& request, const Log& log);
 
 } // namespace brig::launch

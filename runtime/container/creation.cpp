@@ -1,0 +1,227 @@
+#include "container/creation.hpp"
+
+#include "base/rollback.hpp"
+#include "base/text.hpp"
+#include "container/lifecycle.hpp"
+#include "kernel/files.hpp"
+#include "kernel/process.hpp"
+#include "kernel/procfs.hpp"
+#include "kernel/sockets.hpp"
+#include "launch/process_start.hpp"
+#include "plan/make_plan.hpp"
+#include "spec/check_spec.hpp"
+#include "spec/read_spec.hpp"
+#include "spec/vocabulary.hpp"
+
+#include <ctime>
+#include <sched.h>
+
+namespace brig::container {
+
+Result<std::string> read_bundle_config(const std::string& bundle, const std::string& file)
+{
+    constexpr size_t largest = size_t{16} << 20;
+    auto text = kernel::read_file(kernel::working_directory, join_path(bundle, file), largest);
+    if (!text && text.error().code() == ENOENT)
+        return failure(std::move(text).error().with_kind(ErrorKind::invalid)
+                           .with_hint("is --bundle right? `brig spec` writes a config.json"));
+    return text;
+}
+
+Result<> write_pid_file(const std::string& path, pid_t pid)
+{
+    return kernel::replace_file(kernel::working_directory, path, std::to_string(pid), 0644);
+}
+
+Result<Fd> open_init(const Record& record)
+{
+    auto gone = [] { return failure(ErrorKind::wrong_state, "container not running"); };
+    auto pidfd = kernel::pidfd_open(record.pid);
+    if (!pidfd)
+        return gone();
+    // The pid may have been given to another process between the record and now; the start time tells.
+    auto stat = kernel::process_stat(record.pid);
+    if (!stat || stat->start_time != record.start_time)
+        return gone();
+    return std::move(*pidfd);
+}
+
+namespace {
+
+struct PlannedContainer {
+    spec::Spec spec;
+    plan::Plan plan;
+};
+
+Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& request)
+{
+    PlannedContainer planned;
+    planned.spec = TRY(spec::read_spec(request.config_text));
+    TRY(spec::check_spec(planned.spec));
+    HostFacts facts = TRY(kernel::read_host_facts());
+    plan::PlanRequest plan_request;
+    plan_request.id = request.id;
+    plan_request.host_bundle = request.bundle;
+    plan_request.cgroup_driver = context.cgroup_driver;
+    plan_request.root_switch = request.no_pivot ? plan::RootSwitch::move_mount : plan::RootSwitch::pivot_root;
+    plan_request.new_session_keyring = !request.no_new_keyring;
+    plan_request.preserved_fds = request.preserved_fds;
+    plan_request.extra_environment = request.listen_environment;
+    planned.plan = TRY(plan::make_plan(planned.spec, plan_request, facts));
+    return planned;
+}
+
+Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& request)
+{
+    bool has_taker = request.console_socket.valid() || request.terminal_to_caller;
+    if (plan.process.terminal && !has_taker)
+        return failure(Error(ErrorKind::invalid, "process.terminal is true, but nobody takes the terminal")
+                           .with_hint("give --console-socket, or run in the foreground, or set process.terminal to false"));
+    if (!plan.process.terminal && request.console_socket.valid())
+        return failure(Error(ErrorKind::invalid, "--console-socket was given, but process.terminal is false")
+                           .with_hint("set process.terminal to true or leave the option out"));
+    return {};
+}
+
+std::string now_as_rfc3339()
+{
+    struct timespec now = {};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    struct tm utc = {};
+    ::gmtime_r(&now.tv_sec, &utc);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                       utc.tm_min, utc.tm_sec, now.tv_nsec);
+}
+
+uint64_t namespaces_to_join(const plan::Namespaces& namespaces)
+{
+    uint64_t flags = namespaces.new_flags;
+    if (namespaces.new_cgroup_namespace)
+        flags |= CLONE_NEWCGROUP;
+    if (namespaces.new_time_namespace)
+        flags |= CLONE_NEWTIME;
+    for (const auto& join : namespaces.joins)
+        flags |= spec::namespace_word(join.type).clone_flag;
+    return flags;
+}
+
+Record first_record(const PlannedContainer& planned)
+{
+    const plan::Plan& plan = planned.plan;
+    Record record;
+    record.id = plan.id;
+    record.oci_version = planned.spec.oci_version;
+    record.bundle = plan.host_bundle;
+    record.rootfs = plan.root.host_path;
+    record.created = now_as_rfc3339();
+    record.annotations.insert(plan.annotations.begin(), plan.annotations.end());
+    record.owner_uid = kernel::effective_uid();
+    record.namespaces = namespaces_to_join(plan.namespaces);
+    record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
+    for (const auto& directory : plan.cgroup.directories)
+        record.cgroups.push_back({directory.mount_point, directory.path, directory.controllers, directory.unified});
+    return record;
+}
+
+// What a create has begun; its files are the state directory's.
+class Creation {
+public:
+    Creation(const Context& context, const CreateRequest& request, const PlannedContainer& planned, const StateDirectory& directory)
+        : m_context(context), m_request(request), m_planned(planned), m_directory(directory), m_record(first_record(planned))
+    {
+    }
+
+    Result<Created> run()
+    {
+        // First of all: with this record `delete --force` finds whatever a killed create leaves.
+        TRY(m_directory.write_record(m_record));
+        TRY(m_directory.write_file("config.json", m_request.config_text));
+        Fd listener;
+        if (m_request.start_by == StartBy::socket)
+            listener = TRY(kernel::listen_at(m_directory.fd(), "start.sock", 0600));
+        auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
+        Rollback undo;
+        undo.add([&] { abandon(outcome); });
+        TRY(finish(outcome));
+        undo.keep();
+        Created created{std::move(m_record), std::move(outcome.launched), m_planned.plan.hooks};
+        return created;
+    }
+
+private:
+    launch::LaunchRequest launch_request(const Fd& listener)
+    {
+        launch::LaunchRequest request{.plan = m_planned.plan};
+        request.console_socket = m_request.console_socket;
+        request.terminal_to_caller = m_request.terminal_to_caller;
+        request.start_listener = listener;
+        request.hook_state = [this](pid_t pid) {
+            Record record = m_record;
+            record.pid = pid;
+            return hook_state(record, Status::creating).to_text();
+        };
+        request.on_cloned = [this](pid_t pid) { return remember_init(pid); };
+        request.on_seccomp = [this](const setup::SeccompProgram& program) {
+            return m_directory.write_file("seccomp.bpf", launch::encode_program(program));
+        };
+        return request;
+    }
+
+    Result<> remember_init(pid_t pid)
+    {
+        m_record.pid = pid;
+        m_record.start_time = TRY(kernel::process_stat(pid)).start_time;
+        return m_directory.write_record(m_record);
+    }
+
+    Result<> finish(launch::LaunchOutcome& outcome)
+    {
+        m_record.cgroups = outcome.cgroup.locations();
+        m_record.complete = true;
+        TRY(m_directory.write_record(m_record));
+        if (m_request.pidfd_socket.valid())
+            TRY(kernel::send_message(m_request.pidfd_socket, "0", {outcome.launched.pidfd.get()}));
+        if (!m_request.pid_file.empty())
+            TRY_DURING("write the pid file", write_pid_file(m_request.pid_file, m_record.pid));
+        return {};
+    }
+
+    void abandon(launch::LaunchOutcome& outcome)
+    {
+        constexpr int64_t patience = 5000;
+        (void)kernel::pidfd_send_signal(outcome.launched.pidfd, SIGKILL);
+        (void)kernel::wait_for(outcome.launched.pid);
+        (void)outcome.cgroup.remove(patience);
+    }
+
+    const Context& m_context;
+    const CreateRequest& m_request;
+    const PlannedContainer& m_planned;
+    const StateDirectory& m_directory;
+    Record m_record;
+};
+
+} // namespace
+
+Result<plan::Plan> plan_container(const Context& context, const CreateRequest& request)
+{
+    return TRY(plan_from(context, request)).plan;
+}
+
+Result<Created> create(const Context& context, CreateRequest request)
+{
+    TRY(check_id(request.id));
+    PlannedContainer planned = TRY(plan_from(context, request));
+    TRY(check_terminal_request(planned.plan, request));
+    for (const auto& warning : planned.plan.warnings)
+        context.log.warning(warning);
+    StateStore store(context.state_root);
+    Rollback undo;
+    StateDirectory directory = TRY(store.create(request.id));
+    undo.add([&] { (void)store.remove(request.id); });
+    Created created = TRY(Creation(context, request, planned, directory).run());
+    undo.keep();
+    return created;
+}
+
+} // namespace brig::container

@@ -1,0 +1,110 @@
+#include "container/ending.hpp"
+
+#include "base/text.hpp"
+#include "container/creation.hpp"
+#include "container/lifecycle.hpp"
+#include "kernel/child_process.hpp"
+#include "kernel/files.hpp"
+#include "setup/hooks.hpp"
+#include "spec/read_spec.hpp"
+
+#include <cerrno>
+#include <csignal>
+
+namespace brig::container {
+
+namespace {
+
+constexpr int64_t patience = 10000; // milliseconds; nothing waits longer for a killed process
+
+} // namespace
+
+Result<> end_all_processes(const Record& record)
+{
+    auto group = cgroup::Cgroup::at(record.cgroups);
+    auto init = open_init(record);
+    if (init) {
+        auto sent = kernel::pidfd_send_signal(*init, SIGKILL);
+        if (!sent && sent.error().code() != ESRCH)
+            return sent;
+    }
+    // The death of an own pid namespace's init ends all others; otherwise only the cgroup knows who belongs to it. A frozen
+    // cgroup would keep a killed process, so that one is always asked.
+    bool frozen = TRY(group.frozen());
+    if (record.host_pid_namespace || !init || frozen)
+        TRY(group.kill_all(SIGKILL));
+    if (init && !TRY(kernel::wait_for_end(*init, patience)))
+        return failure(Error(ErrorKind::timed_out, fmt::format("process {} did not end within 10 s of SIGKILL", record.pid))
+                           .with_hint("it waits in the kernel, see /proc/<pid>/stack; delete again later"));
+    return {};
+}
+
+Result<> kill(const Context& context, const std::string& id, int signal, bool all)
+{
+    StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::none));
+    Record record = TRY(directory.read_record());
+    if (all)
+        return cgroup::Cgroup::at(record.cgroups).kill_all(signal);
+    auto gone = [] { return failure(ErrorKind::wrong_state, "container not running"); };
+    Status status = TRY(status_of(directory, record));
+    if (status == Status::stopped)
+        return gone();
+    Fd init = TRY(open_init(record));
+    auto sent = kernel::pidfd_send_signal(init, signal);
+    if (!sent && sent.error().code() == ESRCH)
+        return gone();
+    TRY(std::move(sent));
+    // A frozen process takes SIGKILL only when it is thawed.
+    if (signal == SIGKILL && status == Status::paused)
+        TRY(cgroup::Cgroup::at(record.cgroups).kill_all(SIGKILL));
+    return {};
+}
+
+namespace {
+
+void run_poststop_hooks(const Context& context, const StateDirectory& directory, const Record& record)
+{
+    auto text = directory.read_file("config.json");
+    if (!text)
+        return; // a create that was killed before it wrote it: its hooks never ran
+    auto spec = spec::read_spec(*text);
+    if (!spec || !spec->hooks || spec->hooks->poststop.empty())
+        return;
+    setup::run_hooks_and_warn({"poststop", hook_state(record, Status::stopped).to_text(), record.bundle}, spec->hooks->poststop,
+                              context.log);
+}
+
+// A record that cannot be read must not make a container immortal: what can be removed without it is removed.
+Result<> remove_damaged(const Context& context, const StateStore& store, const StateDirectory& directory, Error reason)
+{
+    context.log.warning(fmt::format("removing container {} without its record: {}", directory.id(), reason.message()));
+    return store.remove(directory.id());
+}
+
+} // namespace
+
+Result<> remove(const Context& context, const std::string& id, bool force)
+{
+    StateStore store(context.state_root);
+    auto opened = store.open(id, Locking::exclusive);
+    if (!opened && force && opened.error().kind() == ErrorKind::not_found)
+        return store.remove_unfinished(id);
+    StateDirectory directory = TRY(std::move(opened));
+    auto record = directory.read_record();
+    if (!record && force)
+        return remove_damaged(context, store, directory, std::move(record).error());
+    if (!record)
+        return failure(std::move(record).error());
+    Status status = TRY(status_of(directory, *record));
+    bool may_end = force || status == Status::created || status == Status::stopped;
+    if (!may_end)
+        return failure(Error(ErrorKind::wrong_state, fmt::format("cannot delete container {} that is not stopped: {}", id, status_name(status)))
+                           .with_hint("kill it first or use --force"));
+    TRY(end_all_processes(*record));
+    TRY(cgroup::Cgroup::at(record->cgroups).remove(patience));
+    if (record->complete)
+        run_poststop_hooks(context, directory, *record);
+    return store.remove(id);
+}
+
+} // namespace brig::container

@@ -1,0 +1,103 @@
+#include "container/lifecycle.hpp"
+
+#include "base/text.hpp"
+#include "container/creation.hpp"
+#include "container/ending.hpp"
+#include "kernel/files.hpp"
+#include "kernel/procfs.hpp"
+#include "kernel/sockets.hpp"
+#include "setup/hooks.hpp"
+#include "spec/read_spec.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace brig::container {
+
+namespace {
+
+Result<spec::Spec> saved_spec(const StateDirectory& directory)
+{
+    return spec::read_spec(TRY(directory.read_file("config.json")));
+}
+
+void run_poststart_hooks(const Context& context, const Record& record, const spec::Hooks& hooks)
+{
+    if (hooks.poststart.empty())
+        return;
+    setup::run_hooks_and_warn({"poststart", hook_state(record, Status::running).to_text(), record.bundle}, hooks.poststart,
+                              context.log);
+}
+
+tl::unexpected<Error> cannot_start(Status status)
+{
+    if (status == Status::stopped)
+        return failure(ErrorKind::wrong_state, "cannot start a container that has stopped");
+    if (status == Status::creating)
+        return failure(ErrorKind::wrong_state, "cannot start a container that is still being created");
+    return failure(ErrorKind::wrong_state, "cannot start an already running container");
+}
+
+} // namespace
+
+Result<> start(const Context& context, const std::string& id)
+{
+    StateStore store(context.state_root);
+    StateDirectory directory = TRY(store.open(id, Locking::exclusive));
+    Record record = TRY(directory.read_record());
+    Status status = TRY(status_of(directory, record));
+    if (status != Status::created)
+        return cannot_start(status);
+    launch::Channel channel(TRY(kernel::connect_at(directory.fd(), "start.sock")));
+    TRY(channel.send(launch::MessageKind::start));
+    TRY(launch::wait_for_execve(channel));
+    TRY(directory.remove_file("start.sock"));
+    spec::Spec spec = TRY(saved_spec(directory));
+    if (spec.hooks)
+        run_poststart_hooks(context, record, *spec.hooks);
+    return {};
+}
+
+Result<> start(const Context& context, Created& created)
+{
+    TRY(created.launched.start());
+    run_poststart_hooks(context, created.record, created.hooks);
+    return {};
+}
+
+Result<ContainerState> state(const Context& context, const std::string& id)
+{
+    StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::none));
+    ContainerState result;
+    result.record = TRY(directory.read_record());
+    result.status = TRY(status_of(directory, result.record));
+    return result;
+}
+
+Result<std::vector<ContainerState>> list(const Context& context)
+{
+    std::vector<ContainerState> states;
+    for (const auto& id : TRY(StateStore(context.state_root).list())) {
+        auto one = state(context, id);
+        if (one)
+            states.push_back(std::move(*one));
+        else if (one.error().kind() != ErrorKind::not_found) // deleted meanwhile
+            context.log.warning(one.error().message());
+    }
+    return states;
+}
+
+Result<std::vector<pid_t>> processes(const Context& context, const std::string& id)
+{
+    ContainerState container = TRY(state(context, id));
+    if (container.status == Status::stopped)
+        return std::vector<pid_t>{};
+    if (container.record.cgroups.empty())
+        return failure(Error(ErrorKind::not_supported, fmt::format("container {} has no cgroup, so its processes are not known", quoted(id)))
+                           .with_hint("it was created with --cgroup-manager disabled"));
+    auto pids = TRY(cgroup::Cgroup::at(container.record.cgroups).processes());
+    std::sort(pids.begin(), pids.end());
+    return pids;
+}
+
+} // namespace brig::container

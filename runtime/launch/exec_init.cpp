@@ -1,0 +1,56 @@
+#include "launch/exec_init.hpp"
+
+#include "cgroup/cgroup.hpp"
+#include "kernel/child_process.hpp"
+#include "kernel/files.hpp"
+#include "kernel/process.hpp"
+#include "launch/process_start.hpp"
+#include "setup/terminal.hpp"
+
+#include <csignal>
+
+namespace brig::launch {
+
+namespace {
+
+Result<> prepare(ExecInitRequest& request, StartContext& start)
+{
+    TRY(kernel::set_parent_death_signal(SIGKILL));
+    std::vector<int> kept;
+    for (const auto& file : request.cgroup_files)
+        kept.push_back(file.get());
+    TRY(close_other_descriptors(start, kept));
+    TRY_DURING("join the container's cgroup", cgroup::join_by_tasks(request.cgroup_files));
+    request.cgroup_files.clear();
+    if (request.user_namespace) {
+        if (request.process.set_groups)
+            TRY(kernel::set_groups({}));
+        TRY(kernel::set_ids(0, 0));
+    }
+    TRY(kernel::new_session());
+    if (request.process.terminal) {
+        Fd root = TRY(kernel::open_at(kernel::working_directory, "/", O_PATH | O_DIRECTORY));
+        start.terminal = TRY(setup::create_terminal(root, request.process));
+    }
+    return become_process(start);
+}
+
+} // namespace
+
+void run_exec_init(ExecInitRequest request)
+{
+    StartContext start{.process = request.process,
+                       .id = request.id,
+                       .channel = std::move(request.channel),
+                       .terminal_to_caller = request.terminal_to_caller,
+                       .console_socket = request.console_socket,
+                       .seccomp = std::move(request.seccomp),
+                       .environment = request.process.env};
+    auto prepared = prepare(request, start);
+    if (!prepared)
+        report_and_exit(start, prepared.error());
+    Error error = announce_and_execute(start);
+    report_and_exit(start, error);
+}
+
+} // namespace brig::launch

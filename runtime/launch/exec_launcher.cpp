@@ -1,0 +1,74 @@
+#include "launch/launcher.hpp"
+
+#include "kernel/sockets.hpp"
+#include "launch/exec_init.hpp"
+#include "launch/init_guard.hpp"
+#include "launch/launchers_limits.hpp"
+#include "launch/spawn.hpp"
+
+#include <sched.h>
+
+namespace brig::launch {
+
+namespace {
+
+Result<Launched> spawn_exec(const ExecLaunchRequest& request)
+{
+    auto [own_end, init_end] = TRY(kernel::sequenced_socket_pair());
+    Fd cgroup_directory = TRY(request.cgroup.open_unified_directory());
+    auto join_files = TRY(request.cgroup.open_join_files(true));
+    SpawnPlan spawn{.join_pidfd = request.init_pidfd,
+                    .join_flags = request.namespaces,
+                    .cgroup = cgroup_directory,
+                    .child_of_callers_parent = request.child_of_callers_parent};
+    auto spawned = TRY(spawn_child(spawn, [&, end = &init_end, files = &join_files](bool) {
+        run_exec_init(ExecInitRequest{.process = request.process,
+                                      .id = request.id,
+                                      .channel = Channel(std::move(*end)),
+                                      .cgroup_files = std::move(*files),
+                                      .seccomp = request.seccomp,
+                                      .console_socket = request.console_socket,
+                                      .terminal_to_caller = request.terminal_to_caller,
+                                      .user_namespace = (request.namespaces & CLONE_NEWUSER) != 0});
+    }));
+    return Launched{spawned.pid, std::move(spawned.pidfd), Fd(), Channel(std::move(own_end))};
+}
+
+// Until the process is ready: only its listener and warnings may come before.
+Result<> listen_until_ready(const ExecLaunchRequest& request, Launched& launched, const Log& log)
+{
+    Conversation conversation;
+    conversation.seccomp_listener = request.seccomp && request.seccomp->notifies;
+    Sequence sequence(conversation);
+    while (!sequence.finished()) {
+        auto message = TRY(launched.channel.receive());
+        if (!message)
+            return init_ended(launched.pidfd);
+        if (message->kind == MessageKind::failed)
+            return failure(decode_error(message->payload));
+        if (message->kind == MessageKind::warning) {
+            log.warning(message->payload);
+            continue;
+        }
+        TRY(sequence.accept(message->kind));
+        if (message->kind == MessageKind::seccomp_listener && message->fds.size() == 1)
+            TRY(setup::send_seccomp_listener(*request.seccomp_spec, message->fds[0], request.hook_state(launched.pid)));
+        if (message->kind == MessageKind::ready && message->fds.size() == 1)
+            launched.terminal = std::move(message->fds[0]);
+    }
+    return {};
+}
+
+} // namespace
+
+Result<Launched> launch_exec(const ExecLaunchRequest& request, const Log& log)
+{
+    Launched launched = TRY(spawn_exec(request));
+    InitGuard guard(launched.pidfd, launched.pid, !request.child_of_callers_parent);
+    TRY(apply_launchers_limits(launched.pid, request.process));
+    TRY(listen_until_ready(request, launched, log));
+    guard.keep();
+    return launched;
+}
+
+} // namespace brig::launch

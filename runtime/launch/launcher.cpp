@@ -1,0 +1,221 @@
+#include "launch/launcher.hpp"
+
+#include "base/rollback.hpp"
+#include "base/text.hpp"
+#include "kernel/child_process.hpp"
+#include "kernel/files.hpp"
+#include "kernel/namespaces.hpp"
+#include "kernel/process.hpp"
+#include "kernel/sockets.hpp"
+#include "launch/container_init.hpp"
+#include "launch/init_guard.hpp"
+#include "launch/launchers_limits.hpp"
+#include "launch/process_start.hpp"
+#include "launch/spawn.hpp"
+#include "setup/hooks.hpp"
+#include "setup/root_filesystem.hpp"
+
+#include <sched.h>
+
+namespace brig::launch {
+
+namespace {
+
+plan::Cgroup part_of(const plan::Cgroup& plan, bool unified)
+{
+    plan::Cgroup part = plan;
+    std::erase_if(part.directories, [&](const auto& directory) { return directory.unified != unified; });
+    part.filter_devices = plan.filter_devices && unified;
+    return part;
+}
+
+std::string id_map_lines(const std::vector<spec::IdMapping>& mappings)
+{
+    std::string lines;
+    for (const auto& mapping : mappings)
+        lines += fmt::format("{} {} {}\n", mapping.container_id, mapping.host_id, mapping.size);
+    return lines;
+}
+
+// The launcher's half of the conversation.
+class Conductor {
+public:
+    Conductor(const LaunchRequest& request, const Log& log, Launched& launched, cgroup::Cgroup& cgroup)
+        : m_request(request), m_log(log), m_launched(launched), m_cgroup(cgroup),
+          m_conversation(conversation_of(request.plan, false))
+    {
+    }
+
+    Result<> conduct()
+    {
+        auto sent = provide();
+        if (!sent) {
+            // A dead init is the better explanation than the broken pipe it left.
+            auto reason = listen();
+            return reason ? sent : reason;
+        }
+        return listen();
+    }
+
+private:
+    // Everything that the init will need and that does not wait for it, in the order in which it reads.
+    Result<> provide()
+    {
+        const plan::Plan& plan = m_request.plan;
+        if (m_conversation.user_namespace) {
+            TRY(kernel::write_id_maps(m_launched.pid, id_map_lines(plan.namespaces.uid_mappings),
+                                      id_map_lines(plan.namespaces.gid_mappings), !plan.process.set_groups));
+            TRY(m_launched.channel.send(MessageKind::ids_mapped));
+        }
+        TRY(provide_cgroup());
+        TRY(apply_launchers_limits(m_launched.pid, plan.process));
+        if (plan.seccomp)
+            TRY(compile_filter());
+        if (m_program && !m_conversation.runtime_hooks)
+            TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
+        return {};
+    }
+
+    Result<> provide_cgroup()
+    {
+        auto legacy = TRY(cgroup::Cgroup::create(part_of(m_request.plan.cgroup, false)));
+        auto locations = m_cgroup.locations();
+        locations.insert(locations.end(), legacy.locations().begin(), legacy.locations().end());
+        m_cgroup = cgroup::Cgroup::at(std::move(locations));
+        auto files = TRY(m_cgroup.open_join_files(true));
+        std::vector<int> numbers;
+        for (const auto& file : files)
+            numbers.push_back(file.get());
+        return m_launched.channel.send(MessageKind::cgroup_ready, {}, numbers);
+    }
+
+    Result<> compile_filter()
+    {
+        m_program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(*m_request.plan.seccomp));
+        m_conversation.seccomp_listener = m_program->notifies;
+        for (const auto& name : m_program->skipped_system_calls)
+            m_log.debug(fmt::format("linux.seccomp: system call {} is unknown here and was skipped", quoted(name)));
+        return m_request.on_seccomp ? m_request.on_seccomp(*m_program) : Result<>();
+    }
+
+    Result<> listen()
+    {
+        Sequence sequence(m_conversation);
+        while (!sequence.finished()) {
+            auto message = TRY(m_launched.channel.receive());
+            if (!message)
+                return init_ended(m_launched.pidfd);
+            if (message->kind == MessageKind::failed)
+                return failure(decode_error(message->payload));
+            if (message->kind == MessageKind::warning) {
+                m_log.warning(message->payload);
+                continue;
+            }
+            TRY(sequence.accept(message->kind));
+            TRY(answer(*message));
+        }
+        return {};
+    }
+
+    Result<> answer(Received& message)
+    {
+        if (message.kind == MessageKind::mount_source_needed)
+            return provide_mount_source(message.payload);
+        if (message.kind == MessageKind::root_ready)
+            return run_runtime_hooks();
+        if (message.kind == MessageKind::seccomp_listener && message.fds.size() == 1)
+            return setup::send_seccomp_listener(*m_request.plan.seccomp, message.fds[0], m_request.hook_state(m_launched.pid));
+        if (message.kind == MessageKind::ready && message.fds.size() == 1)
+            m_launched.terminal = std::move(message.fds[0]);
+        return {};
+    }
+
+    Result<> provide_mount_source(const std::string& payload)
+    {
+        const auto& mounts = m_request.plan.root.mounts;
+        auto index = TRY(parse_unsigned(payload));
+        if (index >= mounts.size())
+            return failure(ErrorKind::internal, fmt::format("the init asked for mount {} of {}", index, mounts.size()));
+        Fd source = TRY(setup::clone_host_source(mounts[index]));
+        return m_launched.channel.send(MessageKind::mount_source, {}, {source.get()});
+    }
+
+    Result<> run_runtime_hooks()
+    {
+        const spec::Hooks& hooks = m_request.plan.hooks;
+        std::string state = m_request.hook_state(m_launched.pid);
+        const std::string& bundle = m_request.plan.host_bundle;
+        TRY(setup::run_hooks({"prestart", state, bundle}, hooks.prestart));
+        TRY(setup::run_hooks({"createRuntime", state, bundle}, hooks.create_runtime));
+        TRY(m_launched.channel.send(MessageKind::hooks_done));
+        if (m_program)
+            TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
+        return {};
+    }
+
+    const LaunchRequest& m_request;
+    const Log& m_log;
+    Launched& m_launched;
+    cgroup::Cgroup& m_cgroup;
+    Conversation m_conversation;
+    std::optional<setup::SeccompProgram> m_program;
+};
+
+Result<Launched> spawn_init(const LaunchRequest& request, const cgroup::Cgroup& unified)
+{
+    auto [own_end, init_end] = TRY(kernel::sequenced_socket_pair());
+    Fd cgroup_directory = TRY(unified.open_unified_directory());
+    SpawnPlan spawn{.namespaces = &request.plan.namespaces,
+                    .cgroup = cgroup_directory,
+                    .child_of_callers_parent = request.child_of_callers_parent};
+    auto spawned = TRY(spawn_child(spawn, [&, end = &init_end](bool namespaces_joined) {
+        run_container_init(InitRequest{.plan = request.plan,
+                                       .conversation = conversation_of(request.plan, false),
+                                       .channel = Channel(std::move(*end)),
+                                       .start_listener = request.start_listener,
+                                       .console_socket = request.console_socket,
+                                       .terminal_to_caller = request.terminal_to_caller,
+                                       .join_namespaces = !namespaces_joined,
+                                       .hook_state = request.hook_state});
+    }));
+    return Launched{spawned.pid, std::move(spawned.pidfd), Fd(), Channel(std::move(own_end))};
+}
+
+} // namespace
+
+Result<> Launched::start()
+{
+    TRY(channel.send(MessageKind::start));
+    return wait_for_execve(channel);
+}
+
+Result<> wait_for_execve(const Channel& channel)
+{
+    auto answer = TRY(channel.receive());
+    if (!answer)
+        return {}; // closed by execve
+    if (answer->kind == MessageKind::failed)
+        return failure(decode_error(answer->payload));
+    return failure(ErrorKind::internal, fmt::format("the init said {} after start", message_name(answer->kind)));
+}
+
+Result<LaunchOutcome> launch(const LaunchRequest& request, const Log& log)
+{
+    LaunchOutcome outcome;
+    Rollback undo;
+    outcome.cgroup = TRY(cgroup::Cgroup::create(part_of(request.plan.cgroup, true)));
+    undo.add([&] {
+        constexpr int64_t patience = 5000;
+        (void)outcome.cgroup.remove(patience);
+    });
+    outcome.launched = TRY(spawn_init(request, outcome.cgroup));
+    InitGuard guard(outcome.launched.pidfd, outcome.launched.pid, !request.child_of_callers_parent);
+    if (request.on_cloned)
+        TRY(request.on_cloned(outcome.launched.pid));
+    TRY(Conductor(request, log, outcome.launched, outcome.cgroup).conduct());
+    guard.keep();
+    undo.keep();
+    return outcome;
+}
+
+} // namespace brig::launch

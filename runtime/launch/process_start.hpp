@@ -1,0 +1,58 @@
+// The last part of a start, the same for a container's init and for exec: from "everything is set up" to execve.
+//
+// Runs in: the child. A StartContext lives on the child's stack; nothing here returns to the launcher's code.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "kernel/procfs.hpp"
+#include "kernel/terminal.hpp"
+#include "launch/channel.hpp"
+#include "plan/plan.hpp"
+#include "setup/seccomp.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace brig::launch {
+
+struct StartContext {
+    const plan::Process& process;
+    std::string id;
+    Channel channel;            // to the launcher
+    FdRef start_listener{-1};   // valid: `start` comes through a connection to it
+    bool terminal_to_caller = false;
+    FdRef console_socket{-1};
+    const spec::Seccomp* seccomp_spec = nullptr;           // for its listener
+    std::optional<setup::SeccompProgram> seccomp;
+    const std::vector<spec::Hook>* start_container_hooks = nullptr;
+    std::string hook_state; // for createContainer and startContainer
+
+    // Filled on the way.
+    std::optional<kernel::TerminalPair> terminal;
+    std::optional<kernel::Procfs> procfs; // opened when something needs it
+    std::vector<std::string> environment;
+    std::string executable;
+
+    Result<kernel::Procfs*> verified_procfs();
+};
+
+// Scheduling, keyring, working directory, HOME, labels, identity and the checks of the program (limits are the launcher's). Then the process is what it
+// will be, but for the filter with no_new_privs.
+Result<> become_process(StartContext& context);
+
+// Closes every descriptor but 0-2, the preserved ones and those that the context needs.
+Result<> close_other_descriptors(const StartContext& context, const std::vector<int>& also_kept);
+
+// Announces `ready`, waits for `start`, runs startContainer hooks, loads the filter, calls execve.
+// Returns only the error. After `ready` the launcher may be gone.
+Error announce_and_execute(StartContext& context);
+
+// Tells whoever waits for the start and ends the process.
+[[noreturn]] void report_and_exit(StartContext& context, const Error& error);
+
+std::string encode_program(const setup::SeccompProgram& program);
+Result<setup::SeccompProgram> decode_program(std::string_view bytes);
+
+} // namespace brig::launch

@@ -1,0 +1,83 @@
+// The conversation between the launcher and the container's init, over one sequenced-packet socket pair.
+//
+//   launcher                                          init
+//   ---------------------------------------------------------------------------------------------------------
+//   clone3 ------------------------------------------> (born; PR_SET_PDEATHSIG: dies with the launcher)
+//   ids_mapped --------------------------------------> becomes uid 0            only with a new user namespace
+//                                                      mounts what needs no cgroup
+//   cgroup_ready {join files} -----------------------> joins, new cgroup namespace
+//          <----------------------------------------- mount_source_needed {index}   repeated, user namespaces only
+//   mount_source {mount} ----------------------------> attaches it
+//                                                      mounts the rest, devices
+//          <----------------------------------------- root_ready               only with prestart/createRuntime hooks
+//   (runs the hooks)
+//   hooks_done --------------------------------------> createContainer hooks, pivot_root, identity
+//   seccomp_program {instructions} ------------------>                          only with a filter
+//          <----------------------------------------- seccomp_listener {fd}     only when the filter notifies
+//          <----------------------------------------- ready {terminal}
+//   start -------------------------------------------> startContainer hooks, execve
+//          <----------------------------------------- (closed by execve: it runs)
+//
+// The init may say `warning` at any time, and `failed {error}` instead of any of its messages; it ends after that. `start` comes
+// over this channel (run, exec, shim) or over a connection to start.sock (create, then start); `failed` goes the same way back.
+// exec uses the tail from seccomp_program on. The order of each side is a Sequence; anything else is an error of kind internal.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace brig::launch {
+
+enum class MessageKind : uint8_t {
+    // from the launcher
+    ids_mapped = 1,
+    cgroup_ready,
+    mount_source,
+    hooks_done,
+    seccomp_program,
+    start,
+    // from the init
+    mount_source_needed,
+    root_ready,
+    seccomp_listener,
+    ready,
+    warning,
+    failed,
+};
+
+std::string_view message_name(MessageKind kind);
+
+// Which parts of the conversation this start has; both sides derive it from the Plan.
+struct Conversation {
+    bool user_namespace = false;   // ids_mapped, mount_source
+    bool cgroup = false;           // cgroup_ready
+    bool runtime_hooks = false;    // root_ready, hooks_done
+    bool seccomp = false;          // seccomp_program
+    bool seccomp_listener = false; // seccomp_listener
+};
+
+// The order of the init's messages, as a value. Pure.
+class Sequence {
+public:
+    explicit Sequence(const Conversation& conversation);
+
+    // Kind internal when `kind` is not what may come now.
+    Result<> accept(MessageKind kind);
+    bool finished() const { return m_next == m_expected.size(); }
+
+private:
+    bool m_mount_sources;
+    std::vector<MessageKind> m_expected;
+    size_t m_next = 0;
+};
+
+// Errors cross the process boundary unchanged.
+std::string encode_error(const Error& error);
+Error decode_error(std::string_view bytes);
+
+} // namespace brig::launch

@@ -1,0 +1,143 @@
+#include "plan/make_plan.hpp"
+
+#include "base/text.hpp"
+#include "plan/cgroup_plan.hpp"
+#include "plan/mount_plan.hpp"
+#include "spec/vocabulary.hpp"
+
+#include <algorithm>
+#include <sched.h>
+
+namespace brig::plan {
+
+namespace {
+
+// A user namespace must be joined before what it owns, a mount namespace last: the paths of the others end with it.
+int join_rank(spec::NamespaceType type)
+{
+    switch (type) {
+    case spec::NamespaceType::user: return 0;
+    case spec::NamespaceType::pid:
+    case spec::NamespaceType::network:
+    case spec::NamespaceType::uts:
+    case spec::NamespaceType::ipc:
+    case spec::NamespaceType::cgroup:
+    case spec::NamespaceType::time: return 1;
+    case spec::NamespaceType::mount: return 2;
+    }
+    return 1;
+}
+
+std::string time_offset_lines(const std::map<std::string, spec::TimeOffset>& offsets)
+{
+    std::string lines;
+    for (const auto& [clock, offset] : offsets)
+        lines += fmt::format("{} {} {}\n", clock, offset.seconds, offset.nanoseconds);
+    return lines;
+}
+
+void add_new_namespace(Namespaces& planned, spec::NamespaceType type)
+{
+    if (type == spec::NamespaceType::cgroup)
+        planned.new_cgroup_namespace = true;
+    else if (type == spec::NamespaceType::time)
+        planned.new_time_namespace = true;
+    else
+        planned.new_flags |= spec::namespace_word(type).clone_flag;
+}
+
+Result<Namespaces> plan_namespaces(const spec::Linux& linux, const HostFacts& facts)
+{
+    Namespaces planned;
+    for (const auto& entry : linux.namespaces) {
+        if (entry.type == spec::NamespaceType::time && !facts.time_namespaces)
+            return failure(Error(ErrorKind::not_supported, "linux.namespaces: this kernel has no time namespaces")
+                               .with_hint("remove the namespace of type time; it needs Linux 5.6 with CONFIG_TIME_NS"));
+        if (entry.path.empty())
+            add_new_namespace(planned, entry.type);
+        else
+            planned.joins.push_back({entry.type, entry.path});
+    }
+    std::stable_sort(planned.joins.begin(), planned.joins.end(),
+                     [](const auto& left, const auto& right) { return join_rank(left.type) < join_rank(right.type); });
+    planned.uid_mappings = linux.uid_mappings;
+    planned.gid_mappings = linux.gid_mappings;
+    planned.time_offsets = time_offset_lines(linux.time_offsets);
+    planned.bring_loopback_up = planned.has_new(CLONE_NEWNET);
+    if (!planned.has_new(CLONE_NEWNS) && !planned.joins_type(spec::NamespaceType::mount))
+        return failure(Error(ErrorKind::not_supported, "linux.namespaces: a container without a mount namespace is not supported")
+                           .with_hint("add {\"type\": \"mount\"}: its mounts would land in the host's tree"));
+    return planned;
+}
+
+// "net.ipv4.ip_forward" and "net/ipv4/ip_forward" are the same; with a slash first, dots belong to names (VLAN devices).
+std::string sysctl_path(const std::string& name)
+{
+    std::string path = name;
+    auto first = name.find_first_of("./");
+    if (first != std::string::npos && name[first] == '.')
+        for (char& character : path)
+            character = character == '.' ? '/' : character == '/' ? '.' : character;
+    return path;
+}
+
+// Parts of the specification that this version does not do are refused here, in one place.
+Result<> refuse_unsupported(const spec::Spec& spec)
+{
+    auto refuse = [](std::string_view property) {
+        return failure(Error(ErrorKind::not_supported, fmt::format("{} is not supported by this version of brig", property))
+                           .with_hint("remove it from config.json"));
+    };
+    const spec::Linux& linux = *spec.linux;
+    if (!linux.net_devices.empty())
+        return refuse("linux.netDevices");
+    if (linux.intel_rdt)
+        return refuse("linux.intelRdt");
+    if (linux.memory_policy)
+        return refuse("linux.memoryPolicy");
+    return {};
+}
+
+} // namespace
+
+Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const HostFacts& facts)
+{
+    if (!spec.linux)
+        return failure(Error(ErrorKind::invalid, "config.json has no \"linux\" section").with_hint("make one with `brig spec`"));
+    TRY(refuse_unsupported(spec));
+    const spec::Linux& linux = *spec.linux;
+    Plan plan;
+    plan.id = request.id;
+    plan.host_bundle = request.host_bundle;
+    plan.hostname = spec.hostname;
+    plan.domainname = spec.domainname;
+    plan.namespaces = TRY(plan_namespaces(linux, facts));
+    bool user_namespace = plan.namespaces.has_new(CLONE_NEWUSER) || plan.namespaces.joins_type(spec::NamespaceType::user);
+
+    const spec::Resources* resources = linux.resources ? &*linux.resources : nullptr;
+    plan.cgroup = TRY(make_cgroup_plan({request.id, linux.cgroups_path, request.cgroup_driver}, resources, facts));
+    plan.root = TRY(make_root_plan(spec, request.host_bundle, request.root_switch, facts));
+    // In a user namespace every mount source comes over the channel, which carries the cgroup first.
+    if (plan.namespaces.has_new(CLONE_NEWUSER))
+        plan.root.mounts_before_cgroup = 0;
+    for (const auto& [name, value] : linux.sysctl)
+        plan.sysctls.push_back({sysctl_path(name), value});
+
+    plan.process = TRY(make_process_plan(*spec.process, facts, user_namespace));
+    plan.process.env.insert(plan.process.env.end(), request.extra_environment.begin(), request.extra_environment.end());
+    plan.process.env = deduplicated_environment(plan.process.env);
+    plan.process.personality = linux.personality;
+    plan.process.memory_policy = linux.memory_policy;
+    plan.process.new_session_keyring = request.new_session_keyring;
+    plan.process.preserved_fds = request.preserved_fds;
+    plan.seccomp = linux.seccomp;
+    plan.hooks = spec.hooks.value_or(spec::Hooks{});
+    for (const auto& [key, value] : spec.annotations)
+        plan.annotations.emplace_back(key, value);
+    if (!plan.process.dropped_capabilities.empty())
+        plan.warnings.push_back(fmt::format("capabilities that this host cannot give were dropped: {}",
+                                            join(plan.process.dropped_capabilities, ", ")));
+    return plan;
+}
+
+} // namespace brig::plan

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from brigtest import brig_only, requires
+from brigtest import requires
 
 REPORTS = ("caps", "rlimits", "no_new_privileges", "seccomp", "env", "ids", "umask", "oom_score_adj", "personality", "cwd",
            "hostname", "fds", "affinity", "signals", "mounts")
@@ -59,13 +59,6 @@ def test_they_are_kept_as_data(runtime, attack_bundle, canary):
     annotations = hostile_annotations(canary)
     container = runtime.running(attack_bundle().set("annotations", annotations))
     assert annotations.items() <= container.state["annotations"].items()
-
-
-@brig_only("the reference ignores them without a word")
-def test_own_annotations_are_warned_about(runtime, attack_bundle):
-    """One warning tells the operator that a brig annotation was not followed, and which gate would open it."""
-    container = runtime.running(attack_bundle().set("annotations", {"brig.policy": "/no/such"}))
-    assert container.report("no_new_privileges") is False
 
 
 @requires("program:crun")

@@ -6,6 +6,8 @@ import struct
 
 import pytest
 
+from brigtest import brig_only
+
 ABOVE_16_BITS = 65536 + 100
 NAMESPACES, PATH = 1, 2
 
@@ -55,14 +57,14 @@ def test_plain_isolation(runtime, attack_bundle):
 
 
 LONG = "A" * ABOVE_16_BITS
-FORGED = "A" * 65528 + "\\u0001\\u0000\\u0004"
+FORGED = "A" * 65528 + "\x01\x04\x02"
 
 
 @pytest.mark.parametrize("place, value", [
     ("hostname", LONG), ("root.path", "/" + LONG), ("linux.cgroupsPath", "/" + LONG), ("process.cwd", "/" + LONG),
     ("linux.mountLabel", LONG), ("process.apparmorProfile", LONG), ("linux.maskedPaths", ["/" + LONG]),
     ("linux.readonlyPaths", ["/" + LONG]), ("linux.sysctl", {"kernel.msgmax": LONG}),
-    ("annotations", {LONG: LONG}), ("process.args", ["/bin/probe", "namespaces", LONG][:2] + []),
+    ("annotations", {LONG: LONG}),
 ], ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "")
 def test_long_string(runtime, attack_bundle, place, value):
     bundle = attack_bundle().args("/bin/probe", "namespaces")
@@ -113,6 +115,30 @@ def test_many_groups_arrive_whole(runtime, attack_bundle):
     groups = list(range(1000, 61000))
     bundle = attack_bundle().set("process.user", {"uid": 0, "gid": 0, "additionalGids": groups})
     assert set(runtime.report(bundle, "ids")["groups"]) >= set(groups)
+
+
+NUL = "\0"
+
+
+@pytest.mark.parametrize("place, value", [
+    ("root.path", f"rootfs{NUL}/../.."), ("process.cwd", f"/{NUL}/proc/self/fd/3"), brig_only("the kernel takes it, runc passes it", "hostname", f"here{NUL}there"),
+    ("process.args", [f"/bin/probe{NUL}x", "ids"]), ("process.env", [f"PATH=/bin{NUL}LD_PRELOAD=/x"]),
+    ("linux.maskedPaths", [f"/proc/version{NUL}x"]), ("linux.readonlyPaths", [f"/proc/sys{NUL}x"]),
+    ("linux.cgroupsPath", f"/brig{NUL}/x"), ("linux.sysctl", {f"kernel.msgmax{NUL}x": "54321"}),
+], ids=lambda value: value if isinstance(value, str) and NUL not in value else "")
+def test_embedded_zero_byte(runtime, attack_bundle, place, value):
+    """JSON can hold a zero byte, a path cannot: what is checked must not be another string than what is used."""
+    bundle = attack_bundle().args("/bin/probe", "ids").set(place, value)
+    result = run(runtime, bundle)
+    assert result.code != 0 and result.err.strip(), result
+
+
+@pytest.mark.parametrize("field", ["destination", "source", "options"])
+def test_embedded_zero_byte_in_a_mount(runtime, attack_bundle, workdir, field):
+    bundle = attack_bundle().args("/bin/probe", "ids").mount("/tmp", "bind", workdir, ["bind", "ro"])
+    mount = bundle.spec["mounts"][-1]
+    mount[field] = [f"ro{NUL}x", "bind"] if field == "options" else mount[field] + f"{NUL}x"
+    assert run(runtime, bundle).code != 0
 
 
 def id_map(count):

@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 #include <limits>
+#include <optional>
 
 namespace brig {
 
@@ -140,10 +141,57 @@ std::string position_in(std::string_view text, size_t offset)
     return fmt::format("line {} column {}", line, column);
 }
 
+struct Flaw {
+    size_t offset;
+    std::string_view what;
+};
+
+bool fits_into_64_bits(std::string_view number)
+{
+    if (number.find_first_of(".eE") != std::string_view::npos)
+        return true;
+    auto range = [](const Error& error) { return contains(error.what(), "out of range"); };
+    if (number.starts_with('-')) {
+        auto value = parse_integer(number);
+        return value || !range(value.error());
+    }
+    auto value = parse_unsigned(number);
+    return value || !range(value.error());
+}
+
+// What json-c takes although it is no JSON, or changes silently: it makes the largest number of one that is larger, so
+// a limit would become another limit.
+std::optional<Flaw> find_flaw(std::string_view text)
+{
+    constexpr std::string_view number_letters = "+-.0123456789eE";
+    bool in_string = false;
+    for (size_t i = 0; i < text.size(); i++) {
+        char letter = text[i];
+        if (in_string && static_cast<unsigned char>(letter) < 0x20)
+            return Flaw{i, "a control character in a string"};
+        if (in_string && letter == '\\')
+            i++;
+        else if (letter == '"')
+            in_string = !in_string;
+        else if (!in_string && (letter == '\'' || letter == 'N' || letter == 'I'))
+            return Flaw{i, "a value that JSON does not have"};
+        else if (!in_string && (letter == '-' || (letter >= '0' && letter <= '9'))) {
+            auto number = text.substr(i, text.find_first_not_of(number_letters, i) - i);
+            if (!fits_into_64_bits(number))
+                return Flaw{i, "a number that does not fit into 64 bits"};
+            i += number.size() - 1;
+        }
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<Json> Json::parse(std::string_view text)
 {
+    if (auto flaw = find_flaw(text))
+        return failure(ErrorKind::invalid,
+                       fmt::format("not valid JSON at {}: {}", position_in(text, flaw->offset), flaw->what));
     constexpr int levels = 128;
     if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max() - 1))
         return failure(ErrorKind::invalid, "JSON text is larger than 2 GiB");

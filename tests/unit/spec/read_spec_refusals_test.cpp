@@ -330,6 +330,8 @@ Test(read_refusals, whole_documents)
     expect_refusal("[]", "config.json: the document must be an object, not []");
     expect_refusal("null", "config.json: the document must be an object, not null");
     expect_refusal("{} x", "config.json: ");
+    expect_refusal(R"({"linux": {"resources": {"memory": {"limit": 18446744073709551616}}}})",
+                   "config.json: not valid JSON at line 1 column 46: a number that does not fit into 64 bits");
     cr_expect(!read_process("[]").has_value());
     cr_expect(read_process("[]").error().message().starts_with("process: the document must be an object"));
     cr_expect(read_resources("[]").error().message().starts_with("resources: the document must be an object"));

@@ -50,6 +50,7 @@ def adopt_orphans():
     def remember(self, *arguments, **options):
         _popens.add(self)
         original(self, *arguments, **options)
+        reap_orphans()  # what died while this object had no pid yet was left alone
 
     subprocess.Popen.__init__ = remember
     signal.signal(signal.SIGCHLD, lambda *_: reap_orphans())

@@ -4,7 +4,7 @@ import select
 import time
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=30):
     """Return the first true value of condition(); fail with `what` when none comes in a generous time."""
     end = time.monotonic() + seconds
     while True:

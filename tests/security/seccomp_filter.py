@@ -1,7 +1,12 @@
 """Reading the seccomp filters that a process really has, and what they say to a given call."""
 
+import json
 import struct
 import subprocess
+
+from brigtest import settings
+
+PROFILE = settings.CHECKOUT / "policies" / "seccomp" / "default.json"
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "i386": 0x40000003, "arm": 0x40000028, "aarch64": 0xC00000B7}
 X32_BIT = 0x40000000
@@ -14,6 +19,10 @@ STRICTNESS = [KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIFY, TRACE, LOG, A
 _JUMPS = {0x10: lambda a, k: a == k, 0x20: lambda a, k: a > k, 0x30: lambda a, k: a >= k, 0x40: lambda a, k: a & k != 0}
 _ARITHMETIC = {0x00: lambda a, k: a + k, 0x10: lambda a, k: a - k, 0x40: lambda a, k: a | k, 0x50: lambda a, k: a & k,
                0x60: lambda a, k: a << k, 0x70: lambda a, k: a >> k, 0xA0: lambda a, k: a ^ k}
+
+
+def shipped_profile():
+    return json.loads(PROFILE.read_text(encoding="ascii"))
 
 
 def installed_filters(dump_program, pid):

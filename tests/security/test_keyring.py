@@ -2,6 +2,8 @@
 import ctypes
 import json
 
+from seccomp_filter import shipped_profile
+
 SYS_ADD_KEY, SYS_KEYCTL = 248, 250
 KEYCTL_JOIN_SESSION_KEYRING, KEYCTL_SEARCH, KEYCTL_READ = 1, 10, 11
 SESSION_KEYRING = -3
@@ -39,7 +41,6 @@ def test_two_containers_do_not_share_a_keyring(runtime, attack_bundle):
 
 def test_shipped_profile_closes_keyrings(runtime, attack_bundle):
     """keyctl knows no namespaces: a root user's keys are shared by uid. Docker's profile leaves the calls out."""
-    from test_seccomp_architectures import shipped_profile
     bundle = attack_bundle()
     free = runtime.report(bundle, "keyring")
     assert free["serial"] > 0

@@ -8,12 +8,12 @@ import json
 
 import pytest
 
-from brigtest import settings, wait_until
+from brigtest import wait_until
 import seccomp_filter
+from seccomp_filter import shipped_profile
 from weak import child_of
 
 DENIED = (errno.EPERM, errno.ENOSYS)
-PROFILE = settings.CHECKOUT / "policies" / "seccomp" / "default.json"
 MKDIR = {"64": 83, "i386": 39}
 SOCKET, SOCKETCALL = {"64": 41, "i386": 359}, 102
 IO_URING = (425, 426, 427)
@@ -23,10 +23,6 @@ AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK = 1, 2, 10, 
 def deny_list(*names):
     return {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
             "syscalls": [{"names": list(names), "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}]}
-
-
-def shipped_profile():
-    return json.loads(PROFILE.read_text())
 
 
 def outcomes_in(outcome):

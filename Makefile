@@ -70,7 +70,7 @@ $(foreach layer,$(UNIT_LAYERS),$(eval $(call unit_rule,$(layer))))
 # A test body must not fork or unshare; probe_NAME.cpp is a program of its own that it spawns.
 KERNEL_PROBES = $(patsubst tests/kernel/probe_%.cpp,$(BUILD)/tests/probe-%,$(wildcard tests/kernel/probe_*.cpp))
 
-$(BUILD)/tests/probe-%: $(BUILD)/obj/tests/kernel/probe_%.o $(call archives_upto,setup)
+$(KERNEL_PROBES): $(BUILD)/tests/probe-%: $(BUILD)/obj/tests/kernel/probe_%.o $(call archives_upto,setup)
 	@mkdir -p $(@D)
 	$(CXX) -o $@ $^ -lseccomp -lcap -ljson-c
 

@@ -59,10 +59,9 @@ Result<Fd> new_file_system(const FileSystemRequest& request)
 {
     Fd context(::fsopen(request.type.c_str(), FSOPEN_CLOEXEC));
     if (!context) {
-        Error error = Error::system_call(errno, fmt::format("fsopen {}", quoted(request.type)));
-        if (errno == ENODEV)
-            error = std::move(error).with_hint("this kernel does not know the file system type");
-        return failure(std::move(error));
+        int code = errno;
+        const char* hint = code == ENODEV ? "this kernel does not know the file system type" : "";
+        return failure(Error::system_call(code, fmt::format("fsopen {}", quoted(request.type))).with_hint(hint));
     }
     if (!request.source.empty())
         TRY(set_string(context, request.type, "source", request.source));
@@ -139,6 +138,13 @@ Result<> attach_mount(FdRef mount, FdRef target)
 {
     if (::move_mount(mount.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         return BRIG_CALL_FAILED("move_mount to {}", one_line(path_of(target)));
+    return {};
+}
+
+Result<> attach_mount(FdRef mount, FdRef directory, const std::string& name)
+{
+    if (::move_mount(mount.get(), "", directory.get(), name.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return BRIG_CALL_FAILED("move_mount to {}/{}", one_line(path_of(directory)), one_line(name));
     return {};
 }
 

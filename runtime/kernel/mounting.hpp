@@ -48,6 +48,8 @@ Result<> set_mount_attributes(FdRef mount, const MountAttributes& attributes, Re
 Result<> set_propagation_of_root(uint64_t propagation, Recursion recursion);
 // Puts the mount onto what `target` refers to (directory onto directory, else file onto file; O_PATH is enough).
 Result<> attach_mount(FdRef mount, FdRef target);
+// Onto an entry of a directory that only the caller can change; a link there is not followed.
+Result<> attach_mount(FdRef mount, FdRef directory, const std::string& name);
 // umount2(MNT_DETACH), relative to the working directory; "." is the topmost mount there.
 Result<> detach(const std::string& path);
 Result<> detach(FdRef target);

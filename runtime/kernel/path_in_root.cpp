@@ -28,10 +28,21 @@ Result<Fd> open_in_root_by_openat2(FdRef root, const std::string& path, int flag
     return open_at2(root, path.empty() ? "." : path, static_cast<uint64_t>(flags), 0, resolve);
 }
 
+namespace {
+
+// The probe is made when a call has failed as a refused one would, so that it costs nothing where openat2 works.
+bool means_no_openat2(const Error& error)
+{
+    return (error.code() == ENOSYS || error.code() == EPERM) && !openat2_is_usable();
+}
+
+} // namespace
+
 Result<Fd> open_in_root(FdRef root, const std::string& path, int flags, Links links)
 {
-    if (openat2_is_usable())
-        return open_in_root_by_openat2(root, path, flags, links);
+    auto opened = open_in_root_by_openat2(root, path, flags, links);
+    if (opened || !means_no_openat2(opened.error()))
+        return opened;
     return open_in_root_by_walk(root, path, flags, links);
 }
 
@@ -40,11 +51,9 @@ namespace {
 // Nearly every path of a container exists, so one openat2 answers first; only what is missing pays for the walk.
 Result<Fd> ensure_in_root(FdRef root, const WalkRequest& request, int flags)
 {
-    if (openat2_is_usable()) {
-        auto existing = open_in_root_by_openat2(root, request.path, flags, request.links);
-        if (existing || existing.error().code() != ENOENT)
-            return existing;
-    }
+    auto existing = open_in_root_by_openat2(root, request.path, flags, request.links);
+    if (existing || (existing.error().code() != ENOENT && !means_no_openat2(existing.error())))
+        return existing;
     return TRY(walk_in_root(root, request)).entry;
 }
 
@@ -53,6 +62,11 @@ Result<Fd> ensure_in_root(FdRef root, const WalkRequest& request, int flags)
 Result<Fd> ensure_directory_in_root(FdRef root, const std::string& path, mode_t mode, Links links)
 {
     return ensure_in_root(root, {path, links, MissingPart::becomes_directory, mode}, O_PATH | O_DIRECTORY);
+}
+
+Result<Fd> make_directory_in_root(FdRef root, const std::string& path, mode_t mode)
+{
+    return TRY(walk_in_root(root, {path, Links::follow, MissingPart::becomes_directory, mode})).entry;
 }
 
 Result<Fd> ensure_file_in_root(FdRef root, const std::string& path, mode_t mode, Links links)

@@ -28,6 +28,9 @@ Result<Fd> open_in_root(FdRef root, const std::string& path, int flags, Links li
 // The directory at `path`, each missing component made with `mode`, as O_PATH descriptor.
 Result<Fd> ensure_directory_in_root(FdRef root, const std::string& path, mode_t mode, Links links = Links::follow);
 
+// The same for a path that was just seen to be missing: does not look again before it makes it.
+Result<Fd> make_directory_in_root(FdRef root, const std::string& path, mode_t mode);
+
 // What is at `path`, whatever its type, or a new empty regular file, parents made with 0755. A descriptor to mount on,
 // not to read from. A dangling last link is followed inside the root and its target made.
 Result<Fd> ensure_file_in_root(FdRef root, const std::string& path, mode_t mode, Links links = Links::follow);

@@ -25,6 +25,7 @@ private:
     Result<Fd> open_or_make(const std::string& name);
     Result<> follow(FdRef link);
     Result<WalkEnd> end_at_directory();
+    Result<Fd> take_here();
     bool at_last() const { return m_pending.empty(); }
     FdRef here() const { return m_way.empty() ? m_root : FdRef(m_way.back()); }
     tl::unexpected<Error> failed(int code) const
@@ -60,22 +61,20 @@ Result<Fd> Walk::open_or_make(const std::string& name)
     constexpr int attempts = 32;
     int code = ENOENT;
     for (int attempt = 0; attempt < attempts; attempt++) {
-        auto found = open_at(here(), name, O_PATH | O_NOFOLLOW);
-        if (found || found.error().code() != ENOENT || m_request.missing == MissingPart::is_an_error) {
-            if (!found)
-                return failed(found.error().code());
+        Fd found(::openat(here().get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        if (found)
             return found;
-        }
+        if (errno != ENOENT || m_request.missing == MissingPart::is_an_error)
+            return failed(errno);
         if (make_file) {
-            auto made = open_at(here(), name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, m_request.mode);
+            Fd made(::openat(here().get(), name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, m_request.mode));
             if (made)
                 return made;
-            code = made.error().code();
+            code = errno;
         } else {
-            auto made = make_directory(here(), name, directory_mode);
-            code = made ? EEXIST : made.error().code();
+            code = ::mkdirat(here().get(), name.c_str(), directory_mode) == 0 ? 0 : errno;
         }
-        if (code != EEXIST)
+        if (code != 0 && code != EEXIST)
             return failure(Error::system_call(code, fmt::format("make {} for {} inside {}", quoted(name),
                                                                 quoted(m_request.path), one_line(path_of(m_root)))));
     }
@@ -114,7 +113,7 @@ Result<WalkEnd> Walk::step(const std::string& name, bool& finished)
     if (!at_last() || m_must_be_directory || m_request.missing == MissingPart::becomes_directory)
         return failed(ENOTDIR);
     finished = true;
-    return WalkEnd{std::move(entry), TRY(duplicate(here())), name};
+    return WalkEnd{std::move(entry), TRY(take_here()), name};
 }
 
 Result<WalkEnd> Walk::end_at_directory()
@@ -123,8 +122,16 @@ Result<WalkEnd> Walk::end_at_directory()
         return WalkEnd{TRY(open_at(m_root, ".", O_PATH | O_DIRECTORY)), Fd(), ""};
     WalkEnd end{std::move(m_way.back()), Fd(), m_names.back()};
     m_way.pop_back();
-    end.parent = TRY(duplicate(here()));
+    end.parent = TRY(take_here());
     return end;
+}
+
+// The walk is over and needs it no more.
+Result<Fd> Walk::take_here()
+{
+    if (m_way.empty())
+        return duplicate(m_root);
+    return std::move(m_way.back());
 }
 
 Result<WalkEnd> Walk::run()

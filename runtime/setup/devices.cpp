@@ -14,6 +14,7 @@ namespace brig::setup {
 namespace {
 
 constexpr mode_t directory_mode = 0755;
+constexpr const char* kernel_memory = "/proc/kcore";
 
 mode_t type_bits(const plan::DeviceNode& node)
 {
@@ -187,6 +188,8 @@ Result<> create_devices(FdRef root, const plan::RootFilesystem& plan)
         TRY_DURING(step(), make_or_bind(entry, node, plan.bind_devices));
     }
     for (const auto& link : plan.links) {
+        if (link.target == kernel_memory && !kernel::exists(kernel::working_directory, kernel_memory))
+            continue; // the kernel was built without it
         auto step = [&] { return fmt::format("make link {}", quoted(link.path)); };
         auto entry = TRY_DURING(step(), directories.find(link.path));
         TRY_DURING(step(), ensure_link(entry, link));

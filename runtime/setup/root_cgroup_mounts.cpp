@@ -102,9 +102,8 @@ Result<> mount_hierarchy(FdRef base, const plan::Plan& plan, const plan::CgroupD
     if (!made && made.error().code() == EEXIST)
         return {}; // two directories of the plan in one hierarchy
     TRY(std::move(made));
-    Fd target = TRY(kernel::open_at(base, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     Fd view = TRY(cgroup_v1_view(plan, directory, attributes));
-    TRY(kernel::attach_mount(view, target));
+    TRY(kernel::attach_mount(view, base, name));
     if (directory.unified)
         return {};
     for (const auto& controller : directory.controllers) {

@@ -220,12 +220,10 @@ Result<> pivot_to(FdRef root, const plan::RootFilesystem& plan)
     TRY(kernel::change_directory(root));
     // The old root lies on top of the new one afterwards, at the same "."; no directory of the image is needed for it.
     auto pivoted = kernel::pivot_root(".", ".");
-    if (!pivoted) {
-        Error error = std::move(pivoted).error();
-        if (error.code() == EINVAL)
-            error = std::move(error).with_hint("an initramfs cannot be pivoted away from; --no-pivot does without");
-        return failure(std::move(error));
-    }
+    if (!pivoted && pivoted.error().code() == EINVAL)
+        return failure(std::move(pivoted).error().with_hint(
+            "an initramfs cannot be pivoted away from; --no-pivot does without"));
+    TRY(std::move(pivoted));
     if (old_root) {
         // Peers of the host's mounts must become slaves before they go, or the host's would go with them.
         kernel::MountAttributes attributes;

@@ -335,9 +335,9 @@ std::string hint_for(const plan::Mount& mount, const Error& error, bool in_user_
 tl::unexpected<Error> with_hint_for(const plan::Mount& mount, Error error, bool in_user_namespace)
 {
     std::string hint = hint_for(mount, error, in_user_namespace);
-    if (!hint.empty() && error.hint().empty())
-        error = std::move(error).with_hint(std::move(hint));
-    return failure(std::move(error));
+    if (hint.empty() || !error.hint().empty())
+        return failure(std::move(error));
+    return failure(std::move(error).with_hint(std::move(hint)));
 }
 
 Result<Fd> Mounter::make_file_system(const plan::Mount& mount, const kernel::FileSystemRequest& request) const
@@ -432,7 +432,7 @@ Result<> Mounter::new_tmpfs(const plan::Mount& mount)
     if (!existing && existing.error().code() != ENOENT)
         return failure(std::move(existing).error());
     Fd target = existing ? std::move(*existing)
-                         : TRY(kernel::ensure_directory_in_root(m_root, mount.destination, mount_point_mode));
+                         : TRY(kernel::make_directory_in_root(m_root, mount.destination, mount_point_mode));
     TRY(check_target_outside_proc(mount, target));
     // The image's own directory says who may use it; one that was just made for the mount says nothing.
     if (existing && !has_parameter(request, "mode"))

@@ -80,8 +80,7 @@ def test_logs(docker):
                                             ("nobody:sandbox", 65534, 1000), ("0", 0, 0)])
 def test_user(docker, user, uid, gid):
     ids = docker.probe("ids", options=[f"--user={user}"])["ids"]
-    assert ids["uid"] == [uid] * 3 or ids["uid"] == uid, ids
-    assert ids["gid"] == [gid] * 3 or ids["gid"] == gid, ids
+    assert (ids["uid"], ids["euid"], ids["gid"], ids["egid"]) == (uid, uid, gid, gid)
 
 
 def test_additional_groups(docker):

@@ -130,9 +130,9 @@ def test_cpu(kuro):
 
 def test_setuid_program_gives_no_root(kuro):
     words = kuro("probe-setuid", "ids").stdout
-    assert json.loads(words)["ids"]["uid"][1] == 1000, words
+    assert json.loads(words)["ids"]["euid"] == 1000, words
     opened = kuro("probe-setuid", "ids", without=["--security-opt"]).stdout
-    assert json.loads(opened)["ids"]["uid"][1] == 0, opened
+    assert json.loads(opened)["ids"]["euid"] == 0, opened
 
 
 def test_process_of_another_user_cannot_be_traced(docker):

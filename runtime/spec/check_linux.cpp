@@ -1,5 +1,5 @@
-#include "spec/checks.hpp"
 #include "spec/check_spec.hpp"
+#include "spec/checks.hpp"
 #include "spec/index_list.hpp"
 
 #include <algorithm>
@@ -97,7 +97,8 @@ Result<> check_memory_policy(const Linux& section)
         return refused(fmt::format("linux.memoryPolicy.nodes {} with {}", quoted(policy.nodes), policy.mode),
                        "this mode has no nodes: leave them out");
     if (!local && policy.mode != "MPOL_PREFERRED" && nodes->empty())
-        return refused(fmt::format("linux.memoryPolicy.nodes is empty with {}", policy.mode), "name the nodes, like 0-1");
+        return refused(fmt::format("linux.memoryPolicy.nodes is empty with {}", policy.mode),
+                       "name the nodes, like 0-1");
     return {};
 }
 
@@ -122,7 +123,8 @@ Result<> check_intel_rdt(const Linux& section)
     for (const auto& schema : rdt.schemata)
         TRY(check_schema("linux.intelRdt.schemata", schema));
     if (!rdt.mem_bw_schema.empty() && !rdt.mem_bw_schema.starts_with("MB:"))
-        return refused(fmt::format("linux.intelRdt.memBwSchema must start with MB:, but is {}", quoted(rdt.mem_bw_schema)));
+        return refused(
+            fmt::format("linux.intelRdt.memBwSchema must start with MB:, but is {}", quoted(rdt.mem_bw_schema)));
     return {};
 }
 

@@ -51,7 +51,8 @@ Result<> check_rule(std::string_view property, const SeccompRule& rule, const Se
                        "set linux.seccomp.listenerPath");
     // The filter is loaded before its descriptor is handed on, and handing it on takes a write.
     if (rule.action == notify && std::ranges::find(rule.names, "write") != rule.names.end())
-        return refused(fmt::format("{} has {} for write", property, notify), "the container could not be started with it");
+        return refused(fmt::format("{} has {} for write", property, notify),
+                       "the container could not be started with it");
     return check_arguments(property, rule);
 }
 

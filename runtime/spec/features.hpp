@@ -1,6 +1,6 @@
 // What `brig features` prints: features.md of the runtime specification.
 //
-// Layer: pure. The vocabulary tables give the lists of words; FeaturesInput gives what depends on the build and the host.
+// Layer: pure. The vocabulary tables give the lists of words, FeaturesInput what depends on the build and the host.
 #pragma once
 
 #include "base/json.hpp"

@@ -1,4 +1,4 @@
-// The options of a mount (config.md "Linux mount options") split by who takes them: mount_setattr, the superblock, brig.
+// The options of a mount (config.md "Linux mount options") by who takes them: mount_setattr, the superblock, brig.
 //
 // Layer: pure. A later option overrides an earlier one that contradicts it, as with mount(8). Options that the table
 // does not know are data for the file system.

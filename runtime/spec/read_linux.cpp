@@ -64,9 +64,12 @@ static Result<> read_device_type(JsonView value, const Place& place, Device& out
 static Result<> read_value(JsonView value, const Place& place, Device& out)
 {
     static constexpr std::array rows = {
-        Row<Device>{"type", read_device_type}, row<&Device::path>("path"),
-        row<&Device::major>("major"),          row<&Device::minor>("minor"),
-        row<&Device::file_mode>("fileMode"),   row<&Device::uid>("uid"),
+        Row<Device>{"type", read_device_type},
+        row<&Device::path>("path"),
+        row<&Device::major>("major"),
+        row<&Device::minor>("minor"),
+        row<&Device::file_mode>("fileMode"),
+        row<&Device::uid>("uid"),
         row<&Device::gid>("gid"),
     };
     TRY(expect_type(value, place, JsonType::object));

@@ -16,10 +16,8 @@ static Result<> read_value(JsonView value, const Place& place, ConsoleSize& out)
 static Result<> read_value(JsonView value, const Place& place, User& out)
 {
     static constexpr std::array rows = {
-        row<&User::uid>("uid"),
-        row<&User::gid>("gid"),
-        row<&User::umask>("umask"),
-        row<&User::additional_gids>("additionalGids"),
+        row<&User::uid>("uid"),           row<&User::gid>("gid"),
+        row<&User::umask>("umask"),       row<&User::additional_gids>("additionalGids"),
         row<&User::username>("username"),
     };
     return read_rows(value, place, rows, out);
@@ -28,10 +26,8 @@ static Result<> read_value(JsonView value, const Place& place, User& out)
 static Result<> read_value(JsonView value, const Place& place, Capabilities& out)
 {
     static constexpr std::array rows = {
-        row<&Capabilities::bounding>("bounding"),
-        row<&Capabilities::effective>("effective"),
-        row<&Capabilities::inheritable>("inheritable"),
-        row<&Capabilities::permitted>("permitted"),
+        row<&Capabilities::bounding>("bounding"),       row<&Capabilities::effective>("effective"),
+        row<&Capabilities::inheritable>("inheritable"), row<&Capabilities::permitted>("permitted"),
         row<&Capabilities::ambient>("ambient"),
     };
     return read_rows(value, place, rows, out);
@@ -50,9 +46,8 @@ static Result<> read_value(JsonView value, const Place& place, Rlimit& out)
 static Result<> read_value(JsonView value, const Place& place, Scheduler& out)
 {
     static constexpr std::array rows = {
-        row<&Scheduler::policy>("policy"),     row<&Scheduler::nice>("nice"),
-        row<&Scheduler::priority>("priority"), row<&Scheduler::flags>("flags"),
-        row<&Scheduler::runtime>("runtime"),   row<&Scheduler::deadline>("deadline"),
+        row<&Scheduler::policy>("policy"), row<&Scheduler::nice>("nice"),       row<&Scheduler::priority>("priority"),
+        row<&Scheduler::flags>("flags"),   row<&Scheduler::runtime>("runtime"), row<&Scheduler::deadline>("deadline"),
         row<&Scheduler::period>("period"),
     };
     return read_rows(value, place, rows, out);

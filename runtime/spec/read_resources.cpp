@@ -17,7 +17,7 @@ static Result<> read_rule_type(JsonView value, const Place& place, DeviceRule& o
 }
 
 // -1 is how runc and the engines write "all", which the specification says by absence.
-template<std::optional<int64_t> DeviceRule::* member>
+template<std::optional<int64_t> DeviceRule::*member>
 static Result<> read_rule_number(JsonView value, const Place& place, DeviceRule& out)
 {
     TRY(read_value(value, place, out.*member));
@@ -151,14 +151,10 @@ static Result<> read_pids(JsonView value, const Place& place, Resources& out)
 Result<> read_value(JsonView value, const Place& place, Resources& out)
 {
     static constexpr std::array rows = {
-        row<&Resources::devices>("devices"),
-        row<&Resources::memory>("memory"),
-        row<&Resources::cpu>("cpu"),
-        Row<Resources>{"pids", read_pids},
-        row<&Resources::block_io>("blockIO"),
-        row<&Resources::hugepage_limits>("hugepageLimits"),
-        row<&Resources::network>("network"),
-        row<&Resources::rdma>("rdma"),
+        row<&Resources::devices>("devices"),  row<&Resources::memory>("memory"),
+        row<&Resources::cpu>("cpu"),          Row<Resources>{"pids", read_pids},
+        row<&Resources::block_io>("blockIO"), row<&Resources::hugepage_limits>("hugepageLimits"),
+        row<&Resources::network>("network"),  row<&Resources::rdma>("rdma"),
         row<&Resources::unified>("unified"),
     };
     return read_rows(value, place, rows, out);

@@ -63,9 +63,12 @@ static Result<> read_value(JsonView value, const Place& place, Root& out)
 static Result<> read_value(JsonView value, const Place& place, Mount& out)
 {
     static constexpr std::array rows = {
-        row<&Mount::destination>("destination"), row<&Mount::type>("type"),
-        row<&Mount::source>("source"),           row<&Mount::options>("options"),
-        row<&Mount::uid_mappings>("uidMappings"), row<&Mount::gid_mappings>("gidMappings"),
+        row<&Mount::destination>("destination"),
+        row<&Mount::type>("type"),
+        row<&Mount::source>("source"),
+        row<&Mount::options>("options"),
+        row<&Mount::uid_mappings>("uidMappings"),
+        row<&Mount::gid_mappings>("gidMappings"),
     };
     return read_rows(value, place, rows, out);
 }

@@ -1,4 +1,4 @@
-// JSON text -> the structs of spec.hpp. Says what is written, decides nothing; check_spec.hpp decides whether it can work.
+// JSON text -> the structs of spec.hpp. Says what is written; check_spec.hpp decides whether it can work.
 //
 // Layer: pure. Reads: config.md and config-linux.md of the runtime specification 1.3, names in exact case. Unknown
 // properties are ignored ("Extensibility"), null is the same as absent (as in Go), the sections of other platforms are

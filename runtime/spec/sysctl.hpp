@@ -13,8 +13,8 @@ struct Sysctl {
     NamespaceType owner = NamespaceType::mount; // the namespace that the container needs for itself
 };
 
-// `key` as sysctl(8) writes it: the first "." or "/" is the separator, the other one is part of a name. A parameter that
-// belongs to no namespace would change the host and is refused, and so is one that leaves /proc/sys.
+// `key` as sysctl(8) writes it: the first "." or "/" is the separator, the other one is part of a name. A parameter
+// that belongs to no namespace would change the host and is refused, and so is one that leaves /proc/sys.
 Result<Sysctl> parse_sysctl(std::string_view key);
 
 } // namespace brig::spec

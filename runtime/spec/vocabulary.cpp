@@ -96,12 +96,8 @@ constexpr std::array seccomp_action_table = {
 };
 
 constexpr std::array seccomp_operator_table = {
-    Word{"SCMP_CMP_EQ", SCMP_CMP_EQ},
-    Word{"SCMP_CMP_GE", SCMP_CMP_GE},
-    Word{"SCMP_CMP_GT", SCMP_CMP_GT},
-    Word{"SCMP_CMP_LE", SCMP_CMP_LE},
-    Word{"SCMP_CMP_LT", SCMP_CMP_LT},
-    Word{"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
+    Word{"SCMP_CMP_EQ", SCMP_CMP_EQ}, Word{"SCMP_CMP_GE", SCMP_CMP_GE}, Word{"SCMP_CMP_GT", SCMP_CMP_GT},
+    Word{"SCMP_CMP_LE", SCMP_CMP_LE}, Word{"SCMP_CMP_LT", SCMP_CMP_LT}, Word{"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
     Word{"SCMP_CMP_NE", SCMP_CMP_NE},
 };
 
@@ -187,15 +183,15 @@ constexpr std::array memory_policy_flag_table = {
 
 // Where two names share a number, the usual one comes first.
 constexpr std::array signal_table = {
-    Word{"SIGHUP", SIGHUP},       Word{"SIGINT", SIGINT},   Word{"SIGQUIT", SIGQUIT},     Word{"SIGILL", SIGILL},
-    Word{"SIGTRAP", SIGTRAP},     Word{"SIGABRT", SIGABRT}, Word{"SIGIOT", SIGIOT},       Word{"SIGBUS", SIGBUS},
-    Word{"SIGFPE", SIGFPE},       Word{"SIGKILL", SIGKILL}, Word{"SIGUSR1", SIGUSR1},     Word{"SIGSEGV", SIGSEGV},
-    Word{"SIGUSR2", SIGUSR2},     Word{"SIGPIPE", SIGPIPE}, Word{"SIGALRM", SIGALRM},     Word{"SIGTERM", SIGTERM},
-    Word{"SIGSTKFLT", SIGSTKFLT}, Word{"SIGCHLD", SIGCHLD}, Word{"SIGCLD", SIGCHLD},      Word{"SIGCONT", SIGCONT},
-    Word{"SIGSTOP", SIGSTOP},     Word{"SIGTSTP", SIGTSTP}, Word{"SIGTTIN", SIGTTIN},     Word{"SIGTTOU", SIGTTOU},
-    Word{"SIGURG", SIGURG},       Word{"SIGXCPU", SIGXCPU}, Word{"SIGXFSZ", SIGXFSZ},     Word{"SIGVTALRM", SIGVTALRM},
-    Word{"SIGPROF", SIGPROF},     Word{"SIGWINCH", SIGWINCH}, Word{"SIGIO", SIGIO},       Word{"SIGPOLL", SIGPOLL},
-    Word{"SIGPWR", SIGPWR},       Word{"SIGSYS", SIGSYS},   Word{"SIGUNUSED", SIGSYS},
+    Word{"SIGHUP", SIGHUP},       Word{"SIGINT", SIGINT},     Word{"SIGQUIT", SIGQUIT},  Word{"SIGILL", SIGILL},
+    Word{"SIGTRAP", SIGTRAP},     Word{"SIGABRT", SIGABRT},   Word{"SIGIOT", SIGIOT},    Word{"SIGBUS", SIGBUS},
+    Word{"SIGFPE", SIGFPE},       Word{"SIGKILL", SIGKILL},   Word{"SIGUSR1", SIGUSR1},  Word{"SIGSEGV", SIGSEGV},
+    Word{"SIGUSR2", SIGUSR2},     Word{"SIGPIPE", SIGPIPE},   Word{"SIGALRM", SIGALRM},  Word{"SIGTERM", SIGTERM},
+    Word{"SIGSTKFLT", SIGSTKFLT}, Word{"SIGCHLD", SIGCHLD},   Word{"SIGCLD", SIGCHLD},   Word{"SIGCONT", SIGCONT},
+    Word{"SIGSTOP", SIGSTOP},     Word{"SIGTSTP", SIGTSTP},   Word{"SIGTTIN", SIGTTIN},  Word{"SIGTTOU", SIGTTOU},
+    Word{"SIGURG", SIGURG},       Word{"SIGXCPU", SIGXCPU},   Word{"SIGXFSZ", SIGXFSZ},  Word{"SIGVTALRM", SIGVTALRM},
+    Word{"SIGPROF", SIGPROF},     Word{"SIGWINCH", SIGWINCH}, Word{"SIGIO", SIGIO},      Word{"SIGPOLL", SIGPOLL},
+    Word{"SIGPWR", SIGPWR},       Word{"SIGSYS", SIGSYS},     Word{"SIGUNUSED", SIGSYS},
 };
 
 constexpr std::array namespace_table = {
@@ -231,20 +227,62 @@ constexpr int last_signal = 64;
 
 } // namespace
 
-Words capabilities() { return capability_table; }
-Words rlimits() { return rlimit_table; }
-Words seccomp_actions() { return seccomp_action_table; }
-Words seccomp_operators() { return seccomp_operator_table; }
-Words seccomp_architectures() { return seccomp_architecture_table; }
-Words seccomp_flags() { return seccomp_flag_table; }
-Words scheduler_policies() { return scheduler_policy_table; }
-Words scheduler_flags() { return scheduler_flag_table; }
-Words io_priority_classes() { return io_priority_class_table; }
-Words personality_domains() { return personality_domain_table; }
-Words memory_policy_modes() { return memory_policy_mode_table; }
-Words memory_policy_flags() { return memory_policy_flag_table; }
-Words signals() { return signal_table; }
-std::span<const NamespaceWord> namespace_words() { return namespace_table; }
+Words capabilities()
+{
+    return capability_table;
+}
+Words rlimits()
+{
+    return rlimit_table;
+}
+Words seccomp_actions()
+{
+    return seccomp_action_table;
+}
+Words seccomp_operators()
+{
+    return seccomp_operator_table;
+}
+Words seccomp_architectures()
+{
+    return seccomp_architecture_table;
+}
+Words seccomp_flags()
+{
+    return seccomp_flag_table;
+}
+Words scheduler_policies()
+{
+    return scheduler_policy_table;
+}
+Words scheduler_flags()
+{
+    return scheduler_flag_table;
+}
+Words io_priority_classes()
+{
+    return io_priority_class_table;
+}
+Words personality_domains()
+{
+    return personality_domain_table;
+}
+Words memory_policy_modes()
+{
+    return memory_policy_mode_table;
+}
+Words memory_policy_flags()
+{
+    return memory_policy_flag_table;
+}
+Words signals()
+{
+    return signal_table;
+}
+std::span<const NamespaceWord> namespace_words()
+{
+    return namespace_table;
+}
 
 std::optional<uint64_t> find_word(Words words, std::string_view name)
 {

@@ -9,9 +9,13 @@ using namespace brig;
 
 Test(error, message_has_steps_outermost_first)
 {
-    auto error = Error::system_call(ENOENT, "openat(\"rootfs\")").during("open root").during("create c1").with_hint("give a directory");
-    cr_expect(error.message() == "create c1: open root: openat(\"rootfs\"): no such file or directory (give a directory)", "%s",
-              error.message().c_str());
+    auto error = Error::system_call(ENOENT, "openat(\"rootfs\")")
+                     .during("open root")
+                     .during("create c1")
+                     .with_hint("give a directory");
+    cr_expect(error.message() ==
+                  "create c1: open root: openat(\"rootfs\"): no such file or directory (give a directory)",
+              "%s", error.message().c_str());
     cr_expect(error.kind() == ErrorKind::system && error.code() == ENOENT);
     cr_expect(error.steps().size() == 2 && error.steps()[0] == "open root");
 }
@@ -23,11 +27,15 @@ Test(error, errno_texts_are_those_of_go)
         int code;
         const char* text;
     };
-    for (const auto& row : std::vector<Row>{{EACCES, "x: permission denied"}, {EPERM, "x: operation not permitted"},
-                                            {ENOTDIR, "x: not a directory"}, {EISDIR, "x: is a directory"},
-                                            {ESRCH, "x: no such process"}, {EIO, "x: input/output error"},
+    for (const auto& row : std::vector<Row>{{EACCES, "x: permission denied"},
+                                            {EPERM, "x: operation not permitted"},
+                                            {ENOTDIR, "x: not a directory"},
+                                            {EISDIR, "x: is a directory"},
+                                            {ESRCH, "x: no such process"},
+                                            {EIO, "x: input/output error"},
                                             {99999, "x: unknown error 99999"}})
-        cr_expect(Error::system_call(row.code, "x").message() == row.text, "%s", Error::system_call(row.code, "x").message().c_str());
+        cr_expect(Error::system_call(row.code, "x").message() == row.text, "%s",
+                  Error::system_call(row.code, "x").message().c_str());
 }
 
 Test(error, kinds_have_names)

@@ -11,9 +11,15 @@ Test(json, types)
         const char* text;
         JsonType type;
     };
-    for (const auto& row : std::vector<Row>{{"null", JsonType::null}, {"true", JsonType::boolean}, {"1.5", JsonType::number},
-                                            {"1e3", JsonType::number}, {"-7", JsonType::integer}, {"\"a\"", JsonType::string},
-                                            {"[]", JsonType::array}, {"{}", JsonType::object}, {" 12 ", JsonType::integer}}) {
+    for (const auto& row : std::vector<Row>{{"null", JsonType::null},
+                                            {"true", JsonType::boolean},
+                                            {"1.5", JsonType::number},
+                                            {"1e3", JsonType::number},
+                                            {"-7", JsonType::integer},
+                                            {"\"a\"", JsonType::string},
+                                            {"[]", JsonType::array},
+                                            {"{}", JsonType::object},
+                                            {" 12 ", JsonType::integer}}) {
         auto json = Json::parse(row.text);
         cr_assert(json.has_value(), "%s: %s", row.text, json ? "" : json.error().message().c_str());
         cr_expect(json->view().type() == row.type, "%s", row.text);
@@ -23,8 +29,9 @@ Test(json, types)
 
 Test(json, refuses_what_is_not_one_value)
 {
-    for (const char* text : {"", " ", "{", "[1,", "\"a", "tru", "{\"a\":}", "{'a':1}", "[1,]", "{} {}", "1 2", "nul", "+1", "01", "NaN", "-Infinity", "nan", "True", "/* */ 1",
-                             "\"\xff\"", "\"\n\""})
+    for (const char* text :
+         {"",    " ",  "{",  "[1,", "\"a",       "tru", "{\"a\":}", "{'a':1}", "[1,]",     "{} {}", "1 2",
+          "nul", "+1", "01", "NaN", "-Infinity", "nan", "True",     "/* */ 1", "\"\xff\"", "\"\n\""})
         cr_expect(!Json::parse(text).has_value(), "%s", text);
     std::string deep(200, '[');
     cr_expect(!Json::parse(deep + std::string(200, ']')).has_value());
@@ -64,7 +71,8 @@ Test(json, numbers_beyond_64_bits)
 
 Test(json, strings_may_hold_what_looks_like_a_flaw)
 {
-    for (const char* text : {R"("99999999999999999999999")", R"("'NaN'")", R"("\\\" ' -99999999999999999999 ")", R"("\u0000")"})
+    for (const char* text :
+         {R"("99999999999999999999999")", R"("'NaN'")", R"("\\\" ' -99999999999999999999 ")", R"("\u0000")"})
         cr_expect(Json::parse(text).has_value(), "%s", text);
 }
 
@@ -84,9 +92,12 @@ Test(json, building)
     Json list = Json::strings({"a", "b\n"});
     list.append(Json::number(-5)).append(Json::unsigned_number(UINT64_MAX)).append(Json::boolean(false)).append(Json());
     Json object = Json::object();
-    object.set("list", std::move(list)).set("text", Json::string("x")).set("text", Json::string("/y\"")).set("r", Json::real(0.5));
-    cr_expect(object.to_text() == R"({"list":["a","b\n",-5,18446744073709551615,false,null],"text":"/y\"","r":0.5})", "%s",
-              object.to_text().c_str());
+    object.set("list", std::move(list))
+        .set("text", Json::string("x"))
+        .set("text", Json::string("/y\""))
+        .set("r", Json::real(0.5));
+    cr_expect(object.to_text() == R"({"list":["a","b\n",-5,18446744073709551615,false,null],"text":"/y\"","r":0.5})",
+              "%s", object.to_text().c_str());
     Json copy = Json::copy_of(object.view());
     object.set("text", Json::number(1));
     cr_expect(copy.view().member("text").string() == "/y\"");
@@ -98,9 +109,8 @@ Test(json, members_in_order)
 {
     auto json = Json::parse(R"({"b": 1, "a": 2})");
     std::string names;
-    json->view().for_each_member([&](std::string_view name, JsonView value) {
-        names += std::string(name) + value.to_text();
-    });
+    json->view().for_each_member(
+        [&](std::string_view name, JsonView value) { names += std::string(name) + value.to_text(); });
     cr_expect(names == "b1a2");
 }
 

@@ -58,7 +58,10 @@ Test(rollback, undoes_in_reverse_unless_kept)
     }
     cr_expect(order == "ba");
     Rollback rollback;
-    rollback.add([&] { rollback.add([&] { order += "e"; }); order += "d"; });
+    rollback.add([&] {
+        rollback.add([&] { order += "e"; });
+        order += "d";
+    });
     rollback.run();
     rollback.run();
     cr_expect(order == "bade", "%s", order.c_str());

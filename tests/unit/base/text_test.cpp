@@ -42,8 +42,15 @@ Test(text, durations)
         const char* text;
         int64_t nanoseconds;
     };
-    for (const auto& row : std::vector<Row>{{"0", 0}, {"30s", 30'000'000'000}, {"1m30s", 90'000'000'000}, {"250ms", 250'000'000},
-                                            {"1.5h", 5'400'000'000'000}, {"7ns", 7}, {"2us", 2000}, {"2µs", 2000}, {".5s", 500'000'000}})
+    for (const auto& row : std::vector<Row>{{"0", 0},
+                                            {"30s", 30'000'000'000},
+                                            {"1m30s", 90'000'000'000},
+                                            {"250ms", 250'000'000},
+                                            {"1.5h", 5'400'000'000'000},
+                                            {"7ns", 7},
+                                            {"2us", 2000},
+                                            {"2µs", 2000},
+                                            {".5s", 500'000'000}})
         cr_expect(parse_go_duration(row.text).value_or(-1) == row.nanoseconds, "%s", row.text);
     for (const char* bad : {"", "5", "s", "-5s", "5x", "5s ", "1m 30s", "99999999999h", "nan", "infs", "1e3s"})
         cr_expect(!parse_go_duration(bad).has_value(), "%s", bad);
@@ -62,9 +69,18 @@ Test(text, clean_path)
         const char* path;
         const char* clean;
     };
-    for (const auto& row : std::vector<Row>{{"", "."}, {"/", "/"}, {"//a//b/", "/a/b"}, {"a/./b", "a/b"}, {"a/../b", "b"},
-                                            {"/..", "/"}, {"/../../a", "/a"}, {"..", ".."}, {"../a/../..", "../.."},
-                                            {"a/..", "."}, {"./", "."}, {"/a/b/../../..", "/"}})
+    for (const auto& row : std::vector<Row>{{"", "."},
+                                            {"/", "/"},
+                                            {"//a//b/", "/a/b"},
+                                            {"a/./b", "a/b"},
+                                            {"a/../b", "b"},
+                                            {"/..", "/"},
+                                            {"/../../a", "/a"},
+                                            {"..", ".."},
+                                            {"../a/../..", "../.."},
+                                            {"a/..", "."},
+                                            {"./", "."},
+                                            {"/a/b/../../..", "/"}})
         cr_expect(clean_path(row.path) == row.clean, "%s: %s", row.path, clean_path(row.path).c_str());
 }
 

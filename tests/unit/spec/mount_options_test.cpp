@@ -70,34 +70,38 @@ Test(mount_options, access_times)
         uint64_t clear;
     };
     constexpr uint64_t mask = MOUNT_ATTR__ATIME;
-    for (const auto& row : std::vector<Row>{{{"noatime"}, MOUNT_ATTR_NOATIME, mask},
-                                            {{"strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
-                                            {{"relatime"}, 0, mask},
-                                            {{"atime"}, 0, mask},
-                                            {{"nostrictatime"}, 0, mask},
-                                            {{"norelatime"}, 0, 0},
-                                            {{"noatime", "strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
-                                            {{"strictatime", "noatime"}, MOUNT_ATTR_NOATIME, mask},
-                                            {{"noatime", "relatime"}, 0, mask},
-                                            {{"noatime", "nostrictatime"}, MOUNT_ATTR_NOATIME, mask},
-                                            {{"strictatime", "atime"}, MOUNT_ATTR_STRICTATIME, mask},
-                                            {{"noatime", "nodiratime"}, MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODIRATIME, mask}}) {
+    for (const auto& row :
+         std::vector<Row>{{{"noatime"}, MOUNT_ATTR_NOATIME, mask},
+                          {{"strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
+                          {{"relatime"}, 0, mask},
+                          {{"atime"}, 0, mask},
+                          {{"nostrictatime"}, 0, mask},
+                          {{"norelatime"}, 0, 0},
+                          {{"noatime", "strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
+                          {{"strictatime", "noatime"}, MOUNT_ATTR_NOATIME, mask},
+                          {{"noatime", "relatime"}, 0, mask},
+                          {{"noatime", "nostrictatime"}, MOUNT_ATTR_NOATIME, mask},
+                          {{"strictatime", "atime"}, MOUNT_ATTR_STRICTATIME, mask},
+                          {{"noatime", "nodiratime"}, MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODIRATIME, mask}}) {
         auto options = parsed(row.options);
-        cr_expect(options.set_attributes == row.set && options.clear_attributes == row.clear, "%s", row.options.back().c_str());
+        cr_expect(options.set_attributes == row.set && options.clear_attributes == row.clear, "%s",
+                  row.options.back().c_str());
         Texts recursive;
         for (const auto& option : row.options)
             recursive.push_back("r" + option);
         options = parsed(recursive);
-        cr_expect(options.recursive_set == row.set && options.recursive_clear == row.clear, "%s", recursive.back().c_str());
+        cr_expect(options.recursive_set == row.set && options.recursive_clear == row.clear, "%s",
+                  recursive.back().c_str());
     }
 }
 
 Test(mount_options, superblock)
 {
     auto options = parsed({"ro", "sync", "dirsync", "mand", "lazytime", "silent", "iversion", "acl"});
-    cr_expect(options.superblock_set == (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK | MS_LAZYTIME | MS_SILENT |
-                                         MS_I_VERSION | MS_POSIXACL));
-    cr_expect((superblock_words(options) == std::vector<std::string_view>{"ro", "sync", "dirsync", "mand", "lazytime"}));
+    cr_expect(options.superblock_set == (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK | MS_LAZYTIME |
+                                         MS_SILENT | MS_I_VERSION | MS_POSIXACL));
+    cr_expect(
+        (superblock_words(options) == std::vector<std::string_view>{"ro", "sync", "dirsync", "mand", "lazytime"}));
     options = parsed({"sync", "rw", "async", "nomand", "nolazytime", "loud", "noiversion", "noacl"});
     cr_expect(options.superblock_set == 0);
     cr_expect(options.superblock_clear ==
@@ -109,7 +113,8 @@ Test(mount_options, superblock)
 Test(mount_options, propagation)
 {
     auto options = parsed({"rslave", "shared"});
-    cr_expect((options.propagation == std::vector<PropagationChange>{{Propagation::slave, true}, {Propagation::shared, false}}));
+    cr_expect((options.propagation ==
+               std::vector<PropagationChange>{{Propagation::slave, true}, {Propagation::shared, false}}));
     cr_expect((parsed({"bind"}).propagation.empty()));
 }
 
@@ -145,14 +150,68 @@ Test(mount_options, names)
     auto names = mount_option_names();
     cr_expect(std::ranges::is_sorted(names));
     cr_expect(std::ranges::adjacent_find(names) == names.end());
-    for (const char* name :
-         {"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud", "mand",
-          "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime",
-          "nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev", "rdiratime", "relatime", "remount", "rexec",
-          "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow", "ro",
-          "rprivate", "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid", "rsymfollow", "runbindable",
-          "rw", "shared", "silent", "slave", "strictatime", "suid", "symfollow", "sync", "tmpcopyup", "unbindable", "idmap",
-          "ridmap"})
+    for (const char* name : {"async",
+                             "atime",
+                             "bind",
+                             "defaults",
+                             "dev",
+                             "diratime",
+                             "dirsync",
+                             "exec",
+                             "iversion",
+                             "lazytime",
+                             "loud",
+                             "mand",
+                             "noatime",
+                             "nodev",
+                             "nodiratime",
+                             "noexec",
+                             "noiversion",
+                             "nolazytime",
+                             "nomand",
+                             "norelatime",
+                             "nostrictatime",
+                             "nosuid",
+                             "nosymfollow",
+                             "private",
+                             "ratime",
+                             "rbind",
+                             "rdev",
+                             "rdiratime",
+                             "relatime",
+                             "remount",
+                             "rexec",
+                             "rnoatime",
+                             "rnodev",
+                             "rnodiratime",
+                             "rnoexec",
+                             "rnorelatime",
+                             "rnostrictatime",
+                             "rnosuid",
+                             "rnosymfollow",
+                             "ro",
+                             "rprivate",
+                             "rrelatime",
+                             "rro",
+                             "rrw",
+                             "rshared",
+                             "rslave",
+                             "rstrictatime",
+                             "rsuid",
+                             "rsymfollow",
+                             "runbindable",
+                             "rw",
+                             "shared",
+                             "silent",
+                             "slave",
+                             "strictatime",
+                             "suid",
+                             "symfollow",
+                             "sync",
+                             "tmpcopyup",
+                             "unbindable",
+                             "idmap",
+                             "ridmap"})
         cr_expect(std::ranges::binary_search(names, name), "%s", name);
     for (const auto& name : names)
         cr_expect((parsed({name}).data.empty()), "%s is listed but not known", name.c_str());

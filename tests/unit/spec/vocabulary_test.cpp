@@ -82,10 +82,23 @@ Test(vocabulary, signals)
         const char* text;
         int signal;
     };
-    for (const auto& row : std::vector<Row>{{"9", SIGKILL}, {"KILL", SIGKILL}, {"SIGKILL", SIGKILL}, {"sigterm", SIGTERM},
-                                            {"Term", SIGTERM}, {"RTMIN", 34}, {"RTMIN+3", 37}, {"SIGRTMIN+30", 64},
-                                            {"SIGRTMAX", 64}, {"rtmax-1", 63}, {"RTMAX-30", 34}, {"64", 64}, {"0", 0},
-                                            {"IOT", SIGABRT}, {"CLD", SIGCHLD}, {"POLL", SIGIO}, {"WINCH", SIGWINCH}})
+    for (const auto& row : std::vector<Row>{{"9", SIGKILL},
+                                            {"KILL", SIGKILL},
+                                            {"SIGKILL", SIGKILL},
+                                            {"sigterm", SIGTERM},
+                                            {"Term", SIGTERM},
+                                            {"RTMIN", 34},
+                                            {"RTMIN+3", 37},
+                                            {"SIGRTMIN+30", 64},
+                                            {"SIGRTMAX", 64},
+                                            {"rtmax-1", 63},
+                                            {"RTMAX-30", 34},
+                                            {"64", 64},
+                                            {"0", 0},
+                                            {"IOT", SIGABRT},
+                                            {"CLD", SIGCHLD},
+                                            {"POLL", SIGIO},
+                                            {"WINCH", SIGWINCH}})
         cr_expect(parse_signal(row.text).value_or(-1) == row.signal, "%s", row.text);
     for (const char* bad : {"", "65", "-1", "SIG", "SIGSIGKILL", "RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMAX-31",
                             "NOPE", "9 ", "+9", "18446744073709551617"})
@@ -140,10 +153,10 @@ Test(sysctl, owners_and_paths)
 
 Test(sysctl, refusals)
 {
-    for (const char* key : {"", "net", "net.", "net//ipv4", "net/../kernel/core_pattern", "net.//.kernel.core_pattern",
-                            "/net/ipv4/ip_forward", ".net.ipv4", "net/./x", "kernel.shmmaxi", "kernel.shmmax.x",
-                            "kernel.core_pattern", "kernel.hostname", "vm.swappiness", "fs.mqueue", "fs.file-max",
-                            "kernel.yama.ptrace_scope", "networking.x"})
+    for (const char* key :
+         {"", "net", "net.", "net//ipv4", "net/../kernel/core_pattern", "net.//.kernel.core_pattern",
+          "/net/ipv4/ip_forward", ".net.ipv4", "net/./x", "kernel.shmmaxi", "kernel.shmmax.x", "kernel.core_pattern",
+          "kernel.hostname", "vm.swappiness", "fs.mqueue", "fs.file-max", "kernel.yama.ptrace_scope", "networking.x"})
         cr_expect(!parse_sysctl(key).has_value(), "%s", key);
 }
 

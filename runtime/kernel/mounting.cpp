@@ -6,6 +6,7 @@
 
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 
 namespace brig::kernel {
 
@@ -204,6 +205,14 @@ Result<uint64_t> mount_attributes(FdRef fd)
     if ((status.f_flag & (ST_NOATIME | ST_RELATIME)) == 0)
         attributes |= MOUNT_ATTR_STRICTATIME;
     return attributes;
+}
+
+Result<> set_security_label(FdRef mount, const std::string& label)
+{
+    // fsetxattr does not take O_PATH descriptors; the link of /proc leads to the same directory.
+    if (::setxattr(descriptor_path(mount).c_str(), "security.selinux", label.c_str(), label.size() + 1, 0) < 0)
+        return BRIG_CALL_FAILED("set the label of {} to {}", one_line(path_of(mount)), quoted(label));
+    return {};
 }
 
 Result<> mount_call(const std::string& source, FdRef target, const std::string& type, unsigned long flags,

@@ -60,6 +60,8 @@ Result<uint64_t> mount_id(FdRef fd);
 Result<bool> is_mount_root(FdRef fd);
 // MOUNT_ATTR_* that the mount has now.
 Result<uint64_t> mount_attributes(FdRef fd);
+// The SELinux label of a mount's root directory.
+Result<> set_security_label(FdRef mount, const std::string& label);
 // mount(2), for what the new API cannot say. The target is a descriptor; it goes through /proc/self/fd.
 Result<> mount_call(const std::string& source, FdRef target, const std::string& type, unsigned long flags,
                     const std::string& data);

@@ -219,10 +219,12 @@ Result<> plan_devices(RootFilesystem& root, const spec::Spec& spec)
     return {};
 }
 
+// There is one devtmpfs for the whole host: what is made or removed in it, the host has or has lost.
 bool brings_its_own_dev(const std::vector<Mount>& mounts)
 {
-    return std::ranges::any_of(
-        mounts, [](const Mount& mount) { return mount.kind == MountKind::bind && mount.destination == "/dev"; });
+    return std::ranges::any_of(mounts, [](const Mount& mount) {
+        return mount.destination == "/dev" && (mount.kind == MountKind::bind || mount.type == "devtmpfs");
+    });
 }
 
 bool has_user_namespace(const spec::Spec& spec)

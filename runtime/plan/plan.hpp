@@ -112,7 +112,7 @@ struct RootFilesystem {
     RootSwitch root_switch = RootSwitch::pivot_root;
     std::vector<Mount> mounts;
     size_t mounts_before_cgroup = 0; // these do not need the cgroup; the init joins it after them
-    bool populate_dev = false;       // false when /dev is the host's or the image's own by a bind mount
+    bool populate_dev = false;       // false when /dev is a bind mount or the host's devtmpfs
     bool bind_devices = false;       // user namespaces cannot mknod: the host's nodes are bound
     std::vector<DeviceNode> devices;
     std::vector<Link> links;

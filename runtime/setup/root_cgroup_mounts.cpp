@@ -66,6 +66,7 @@ Result<Fd> cgroup_v2_view(const plan::Plan& plan, const plan::Mount& mount)
 Result<> mount_cgroup_v2(FdRef root, const plan::Plan& plan, const plan::Mount& mount)
 {
     Fd target = TRY(kernel::ensure_directory_in_root(root, mount.destination, mount_point_mode));
+    TRY(check_target_outside_proc(mount, target));
     Fd view = TRY(cgroup_v2_view(plan, mount));
     TRY(apply_propagation(view, mount.options));
     return kernel::attach_mount(view, target);
@@ -121,6 +122,7 @@ Result<> mount_hierarchy(FdRef base, const plan::Plan& plan, const plan::CgroupD
 Result<> mount_cgroup_v1(FdRef root, const plan::Plan& plan, const plan::Mount& mount)
 {
     Fd target = TRY(kernel::ensure_directory_in_root(root, mount.destination, mount_point_mode));
+    TRY(check_target_outside_proc(mount, target));
     kernel::FileSystemRequest request;
     request.type = "tmpfs";
     request.source = "tmpfs";

@@ -8,6 +8,7 @@
 #include "setup/root_parts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <linux/magic.h>
 #include <sys/mount.h>
@@ -57,6 +58,23 @@ void add_data(kernel::FileSystemRequest& request, const std::string& option)
         request.strings.emplace_back(option.substr(0, equals), unquoted(std::string_view(option).substr(equals + 1)));
 }
 
+// File systems with one superblock for the whole host or for all users of a namespace: read-only there would be
+// read-only for everybody, the host's /dev included. The mount point's own flag is enough.
+bool shares_superblock(std::string_view type)
+{
+    constexpr std::array<std::string_view, 14> types = {"sysfs",      "cgroup",   "cgroup2",  "devtmpfs",    "debugfs",
+                                                        "tracefs",    "configfs", "efivarfs", "securityfs",  "pstore",
+                                                        "selinuxfs",  "smackfs",  "fusectl",  "binfmt_misc"};
+    return std::ranges::find(types, type) != types.end();
+}
+
+void add_superblock_words(kernel::FileSystemRequest& request, const spec::MountOptions& options)
+{
+    for (auto word : spec::superblock_words(options))
+        if (word != "ro" || !shares_superblock(request.type))
+            request.flags.emplace_back(word);
+}
+
 } // namespace
 
 kernel::FileSystemRequest file_system_request(const plan::Mount& mount)
@@ -68,15 +86,13 @@ kernel::FileSystemRequest file_system_request(const plan::Mount& mount)
     for (const auto& data : options.data)
         for (const auto& option : split_data(data))
             add_data(request, option);
-    for (auto word : spec::superblock_words(options))
-        request.flags.emplace_back(word);
+    add_superblock_words(request, options);
     // The new mount is a single one, so what goes for all goes for it. The access time is a number, not a bit: one of
     // the two settings can stand.
     request.attributes = options.set_attributes;
-    uint64_t more = options.recursive_set;
     if ((options.recursive_clear & MOUNT_ATTR__ATIME) != 0)
         request.attributes &= ~uint64_t{MOUNT_ATTR__ATIME};
-    request.attributes |= more;
+    request.attributes |= options.recursive_set;
     return request;
 }
 
@@ -194,6 +210,16 @@ Result<Fd> clone_host_source(const plan::Mount& mount)
 
 // ---- the kinds of mounts -----------------------------------------------------------------------------------------------
 
+Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target)
+{
+    if (mount.destination.starts_with("/proc/") || mount.destination == "/proc")
+        return {};
+    if (TRY(kernel::file_system_type(target)) != PROC_SUPER_MAGIC)
+        return {};
+    return failure(Error(ErrorKind::invalid, fmt::format("{} cannot be mounted because it is inside /proc", quoted(mount.destination)))
+                       .with_hint("a link of the image leads there"));
+}
+
 namespace {
 
 class Mounter {
@@ -212,23 +238,12 @@ private:
     void add_label(kernel::FileSystemRequest& request) const;
     Result<> attach_file_system(const plan::Mount& mount, const kernel::FileSystemRequest& request, FdRef target);
     Result<Fd> make_file_system(const plan::Mount& mount, const kernel::FileSystemRequest& request) const;
+    Result<> label_message_queues(FdRef mount) const;
 
     FdRef m_root;
     const plan::Plan& m_plan;
     const MountSource& m_source;
 };
-
-// The plan has looked at the written path; this looks at where links of the image led to. A mount over a part of a
-// procfs could stand for /proc/self/attr or /proc/sys.
-Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target)
-{
-    if (mount.destination.starts_with("/proc/") || mount.destination == "/proc")
-        return {};
-    if (TRY(kernel::file_system_type(target)) != PROC_SUPER_MAGIC)
-        return {};
-    return failure(Error(ErrorKind::invalid, fmt::format("{} cannot be mounted because it is inside /proc", quoted(mount.destination)))
-                       .with_hint("a link of the image leads there"));
-}
 
 Result<> check_source_for_proc(const plan::Mount& mount, FdRef source)
 {
@@ -307,7 +322,7 @@ Result<Fd> Mounter::ordinary_directory(const plan::Mount& mount)
 void Mounter::add_label(kernel::FileSystemRequest& request) const
 {
     const std::string& label = m_plan.root.mount_label;
-    if (label.empty() || request.type == "proc" || request.type == "sysfs")
+    if (label.empty() || request.type == "proc" || request.type == "sysfs" || request.type == "mqueue")
         return;
     request.strings.emplace_back("context", label);
 }
@@ -347,6 +362,8 @@ Result<Fd> Mounter::make_file_system(const plan::Mount& mount, const kernel::Fil
         return with_hint_for(mount, std::move(made).error(), has_user_namespace(m_plan));
     TRY(map_ids(*made, mount));
     TRY(apply_propagation(*made, mount.options));
+    if (mount.type == "mqueue")
+        TRY(label_message_queues(*made));
     return made;
 }
 
@@ -404,6 +421,13 @@ Result<> Mounter::attach_file_system(const plan::Mount& mount, const kernel::Fil
     return apply_propagation(made, mount.options);
 }
 
+// mqueue has no mount option for its label.
+Result<> Mounter::label_message_queues(FdRef mount) const
+{
+    const std::string& label = m_plan.root.mount_label;
+    return label.empty() ? Result<>{} : kernel::set_security_label(mount, label);
+}
+
 Result<> Mounter::new_file_system(const plan::Mount& mount)
 {
     bool ordinary = mount.type == "proc" || mount.type == "sysfs";
@@ -425,7 +449,7 @@ Result<> Mounter::new_tmpfs(const plan::Mount& mount)
 {
     kernel::FileSystemRequest request = file_system_request(mount);
     add_label(request);
-    // Read-only only at the end (make_root_readonly): mount points and devices are still to be made inside.
+    // Writable until the end (make_root_readonly): mount points and devices are still to be made inside.
     request.attributes &= ~uint64_t{MOUNT_ATTR_RDONLY};
     std::erase(request.flags, "ro");
     auto existing = kernel::open_in_root(m_root, mount.destination, O_PATH | O_DIRECTORY);
@@ -466,7 +490,8 @@ Result<> mount_range(FdRef root, const plan::Plan& plan, size_t first, size_t la
     Mounter mounter(root, plan, source);
     for (size_t index = first; index < last; index++) {
         const plan::Mount& mount = plan.root.mounts[index];
-        TRY_DURING(fmt::format("mounts[{}]: mount {} at {}", mount.spec_index,
+        // runc's words, behind the property's name.
+        TRY_DURING(fmt::format("mounts[{}]: error mounting {} to rootfs at {}", mount.spec_index,
                                quoted(mount.host_source.empty() ? mount.type : mount.host_source), quoted(mount.destination)),
                    mounter.mount(mount));
     }

@@ -11,8 +11,12 @@ namespace brig::setup {
 // Mode of directories and files that are made to be mounted on, as runc makes them.
 inline constexpr unsigned mount_point_mode = 0755;
 
-// What mount(2) calls data, as fsconfig(2) wants it: the options of the mount without those of the mount point.
+// What mount(2) calls data, as fsconfig(2) wants it, and the attributes of the new mount.
 kernel::FileSystemRequest file_system_request(const plan::Mount& mount);
+
+// The plan has looked at the written path; this looks at where links of the image led to. A mount over a part of a
+// procfs could stand for /proc/self/attr or /proc/sys.
+Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target);
 
 // Applies what a clone of an existing mount needs: attributes, recursive attributes, propagation. In as few calls as it can be said.
 Result<> apply_options_to_clone(FdRef clone, const spec::MountOptions& options);

@@ -135,7 +135,7 @@ Test(root_filesystem, docker_configuration)
     cr_expect(lines[1].starts_with("rw,nosuid - tmpfs tmpfs rw,size=65536k,mode=755"), "%s", outcome.output.c_str());
     cr_expect(lines[2].starts_with("rw,nosuid,noexec,relatime - devpts devpts rw,gid=5,mode=620,ptmxmode=666"), "%s",
               outcome.output.c_str());
-    cr_expect(lines[3].starts_with("ro,nosuid,nodev,noexec,relatime - sysfs sysfs ro"), "%s", outcome.output.c_str());
+    cr_expect(lines[3].starts_with("ro,nosuid,nodev,noexec,relatime - sysfs sysfs rw"), "%s", outcome.output.c_str());
     cr_expect(lines[4].starts_with("rw,nosuid,nodev,noexec,relatime - tmpfs shm rw,size=65536k"), "%s", outcome.output.c_str());
 }
 
@@ -259,6 +259,8 @@ Test(root_filesystem, links_do_not_lead_into_proc)
     bundle.link("/proc/self", "rootfs/way");
     for (const char* mount : {R"({"destination": "/way/attr", "type": "bind", "source": "volume"})",
                               R"({"destination": "/way/attr", "type": "tmpfs", "source": "tmpfs"})",
+                              R"({"destination": "/way/attr", "type": "cgroup", "source": "cgroup"})",
+                              R"({"destination": "/way/attr", "type": "cgroup2", "source": "cgroup"})",
                               R"({"destination": "/way/attr", "type": "overlay", "source": "o", "options": ["lowerdir=/:/tmp"]})"}) {
         bundle.mounts = fmt::format("{}, {}", proc_mount, mount);
         bundle.expect_refusal("\"/way/attr\" cannot be mounted because it is inside /proc");
@@ -352,7 +354,7 @@ Test(root_filesystem, sources_that_are_missing_or_do_not_fit)
     Bundle bundle;
     bundle.write("file", "");
     bundle.mounts = R"({"destination": "/x", "type": "bind", "source": "missing"})";
-    bundle.expect_refusal("mounts[0]: mount \"" + bundle.path("missing") + "\" at \"/x\": open_tree");
+    bundle.expect_refusal("mounts[0]: error mounting \"" + bundle.path("missing") + "\" to rootfs at \"/x\": open_tree");
     bundle.mounts = R"({"destination": "/tmp", "type": "bind", "source": "file"})";
     bundle.expect_refusal("not a directory (the destination is a directory)");
     bundle.mounts = R"({"destination": "/bin/busybox", "type": "bind", "source": "rootfs"})";
@@ -524,10 +526,28 @@ Test(root_filesystem, wrong_options_are_told_with_the_file_systems_words)
 {
     Bundle bundle;
     bundle.mounts = R"({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": ["nonsense=1"]})";
-    bundle.expect_refusal("mounts[0]: mount \"tmpfs\" at \"/x\": set nonsense=\"1\" of file system tmpfs: tmpfs: Unknown parameter "
+    bundle.expect_refusal("mounts[0]: error mounting \"tmpfs\" to rootfs at \"/x\": set nonsense=\"1\" of file system tmpfs: tmpfs: Unknown parameter "
                           "'nonsense': invalid argument");
     bundle.mounts = R"({"destination": "/x", "type": "nosuchfs", "source": "x"})";
     bundle.expect_refusal("this kernel does not know the file system type");
+}
+
+// The superblock of sysfs belongs to the network namespace: another container there may want to write.
+Test(root_filesystem, read_only_does_not_spread_to_a_shared_superblock)
+{
+    Bundle bundle;
+    bundle.mounts = fmt::format(R"({}, {{"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]}},
+        {{"destination": "/writable", "type": "sysfs", "source": "sysfs"}},
+        {{"destination": "/host-dev", "type": "devtmpfs", "source": "dev", "options": ["ro"]}})",
+                                proc_mount);
+    bundle.linux_part = R"("namespaces": [])";
+    bundle.expect("for path in /sys /writable; do grep \" $path \" /proc/self/mountinfo | grep -c 'sysfs rw'; done; "
+                  "mkdir /sys/x 2>&1; mkdir /writable/x 2>&1; mkdir /host-dev/brig-test 2>&1",
+                  "1\n1\nmkdir: can't create directory '/sys/x': Read-only file system\n"
+                  "mkdir: can't create directory '/writable/x': Operation not permitted\n"
+                  "mkdir: can't create directory '/host-dev/brig-test': Read-only file system\n");
+    cr_assert_eq(::mkdir("/dev/brig-test", 0755), 0, "the host's /dev is still writable");
+    cr_assert_eq(::rmdir("/dev/brig-test"), 0);
 }
 
 // ---- devices ---------------------------------------------------------------------------------------------------------------

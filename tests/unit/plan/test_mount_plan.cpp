@@ -300,6 +300,7 @@ Test(mount_plan, a_bound_dev_is_left_alone)
     cr_expect_not(root.populate_dev);
     cr_expect(root.devices.empty());
     cr_expect(root.links.empty());
+    cr_expect_not(Request().mount("/dev", "devtmpfs", "dev").planned().populate_dev, "it is the host's own");
     cr_expect(Request().mount("/dev", "tmpfs", "tmpfs").planned().populate_dev);
     cr_expect(Request().mount("/dev/shm", "bind", "/x").planned().populate_dev);
 }

@@ -71,12 +71,13 @@ std::vector<std::string> needed_controllers(const std::vector<plan::CgroupWrite>
     return {needed.begin(), needed.end()};
 }
 
-Result<> set_up_directory(const plan::CgroupDirectory& wanted, const plan::Cgroup& plan)
+Result<> set_up_directory(const plan::CgroupDirectory& wanted, const plan::Cgroup& plan,
+                          const std::vector<std::string>& made)
 {
     if (wanted.unified)
         TRY(enable_controllers(wanted.mount_point, wanted.path, wanted.controllers, needed_controllers(wanted.writes)));
     else if (has(wanted.controllers, "cpuset"))
-        TRY(inherit_cpuset(wanted.mount_point, wanted.path));
+        TRY(inherit_cpuset(wanted.mount_point, wanted.path, made));
     bool filter = wanted.unified && plan.filter_devices;
     if (wanted.writes.empty() && !filter)
         return {};
@@ -106,7 +107,7 @@ Result<Cgroup> Cgroup::create(const plan::Cgroup& plan)
             rollback.add([directory] { (void)kernel::remove_directory(working_directory, directory); });
         if (made.empty() || made.back() != location.directory())
             TRY(check_unused(location));
-        TRY(set_up_directory(wanted, plan));
+        TRY(set_up_directory(wanted, plan, made));
         locations.push_back(std::move(location));
     }
     rollback.keep();
@@ -140,9 +141,10 @@ std::vector<std::string> offered_controllers(const Location& location)
 {
     auto text = kernel::read_file(working_directory, location.mount_point + "/cgroup.controllers", small_file);
     std::vector<std::string> controllers;
-    for (auto part : split(trim(text.value_or(std::string())), ' '))
-        if (!part.empty())
-            controllers.emplace_back(part);
+    if (text)
+        for (auto part : split(trim(*text), ' '))
+            if (!part.empty())
+                controllers.emplace_back(part);
     return controllers;
 }
 
@@ -396,6 +398,14 @@ Result<> Cgroup::remove(int64_t milliseconds) const
 }
 
 // ---- the state file --------------------------------------------------------------------------------------------------------
+
+std::vector<Location> locations_of(const plan::Cgroup& plan)
+{
+    std::vector<Location> locations;
+    for (const auto& directory : plan.directories)
+        locations.push_back(location_of(directory));
+    return locations;
+}
 
 Json locations_to_json(const std::vector<Location>& locations)
 {

@@ -88,6 +88,9 @@ private:
 // Runs in the child: writes "0" into each file.
 Result<> join_by_tasks(const std::vector<Fd>& files);
 
+// Where the planned directories are, whether they exist or not.
+std::vector<Location> locations_of(const plan::Cgroup& plan);
+
 // Serialization for the state file. Reading refuses locations that name a root cgroup or climb with "..": what is in them
 // gets killed and removed.
 Json locations_to_json(const std::vector<Location>& locations);

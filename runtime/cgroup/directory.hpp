@@ -19,7 +19,8 @@ namespace brig::cgroup {
 Result<std::vector<std::string>> make_cgroup_directories(const std::string& mount_point, const std::string& path);
 
 // v1: a cpuset without CPUs or memory nodes takes no process; a new one is empty unless its parent says otherwise.
-Result<> inherit_cpuset(const std::string& mount_point, const std::string& path);
+// `made`: what make_cgroup_directories gave.
+Result<> inherit_cpuset(const std::string& mount_point, const std::string& path, const std::vector<std::string>& made);
 
 // v2: cgroup.subtree_control from the root down. Fails only for controllers that are in `needed`.
 Result<> enable_controllers(const std::string& mount_point, const std::string& path,

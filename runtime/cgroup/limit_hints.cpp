@@ -66,9 +66,8 @@ template<typename Hints> std::string find_hint(const Hints& hints, const std::st
 Error explain_limit(const plan::CgroupWrite& limit, Error error)
 {
     std::string hint = find_hint(refused, limit.file, error.code());
-    if (!hint.empty())
-        error = std::move(error).with_hint(std::move(hint));
-    return limit.property.empty() ? error : std::move(error).during("set " + limit.property);
+    Error explained = hint.empty() ? std::move(error) : std::move(error).with_hint(std::move(hint));
+    return limit.property.empty() ? explained : std::move(explained).during("set " + limit.property);
 }
 
 Error missing_limit_file(const plan::CgroupWrite& limit, const std::string& directory)

@@ -137,6 +137,9 @@ Result<std::vector<spec::DeviceRule>> effective_device_rules(const std::vector<s
             effective.clear();
         effective.push_back(rule);
     }
+    // Where everything is allowed at first, the defaults could only take back what the specification denies.
+    if (effective.front().allow)
+        return effective;
     for (const auto& device : default_devices) {
         auto rule = to_rule(device);
         auto denied = [&](const spec::DeviceRule& other) { return !other.allow && same_device(rule, other); };

@@ -1,7 +1,8 @@
 // linux.resources.devices: the rules that apply, in order, the last one that matches wins.
 //
 // Layer: pure. Everything is denied at first. runc's default devices (null, zero, full, random, urandom, tty, ptmx, pts,
-// tun, and mknod of any node) follow the specification's rules, except where a rule denies that very device by number.
+// tun, and mknod of any node) follow the specification's rules, except where a rule denies that very device by number or
+// allowed every device at first.
 // A rule of type "a" without numbers and with access "rwm" resets what came before it.
 #pragma once
 

@@ -1,5 +1,6 @@
 """`exec --user` and the user of a process file: nothing that is not a number in range becomes root.
-crun CVE-2026-30892 read `1` as 0:0; a number above 32 bits wraps to 0 where it is cut off."""
+crun CVE-2026-30892 read `1` as 0:0; a number above 32 bits wraps to 0 where it is cut off; 4294967295 is -1, which means
+"leave as it is" to setresuid and so leaves root."""
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from weak import child_of
 
 ACCEPTED = {"0": (0, 0), "1": (1, 0), "1:2": (1, 2), "1000:1000": (1000, 1000), "0:5": (0, 5), "65534:65534": (65534, 65534)}
 REFUSED = [":2", "x", "4294967296", "4294967295", "-1", "1:", "1:x", "x:1", "1:-1", "1:4294967296", "1:2:3", " 1", "1 ",
-           "0x1", "1e0", "1.0", "18446744073709551616", "1:18446744073709551616", ":", "root", "nobody:x"]
+           "0x1", "1e0", "1.0", "18446744073709551616", "1:18446744073709551616", "1:4294967295", ":", "root", "nobody:x"]
 
 
 @pytest.fixture
@@ -51,7 +52,8 @@ def test_refused(container, text):
 
 @brig_only("runc 1.1 takes the first two")
 @pytest.mark.parametrize("user", [{"uid": 4294967296, "gid": 0}, {"uid": -1, "gid": 0}, {"uid": 4294967295, "gid": 0},
-                                  {"uid": 1, "gid": 4294967296}, {"uid": "1", "gid": 1}, {"uid": 1.5, "gid": 1},
+                                  {"uid": 1, "gid": 4294967296}, {"uid": 1, "gid": 4294967295}, {"uid": "1", "gid": 1},
+                                  {"uid": 1.5, "gid": 1}, {"uid": 1, "gid": 1, "additionalGids": [4294967295]},
                                   {"uid": 1, "gid": 1, "additionalGids": [4294967296]}], ids=str)
 def test_process_file(runtime, container, workdir, user):
     process = dict(container.bundle.process, user=user, args=["/bin/probe", "ids"])
@@ -62,6 +64,7 @@ def test_process_file(runtime, container, workdir, user):
 
 @brig_only("runc 1.1 takes the first two")
 @pytest.mark.parametrize("user", [{"uid": 4294967296, "gid": 0}, {"uid": -1, "gid": 0}, {"uid": 4294967295, "gid": 0},
-                                  {"uid": 1, "gid": 4294967296}, {"uid": "1", "gid": 1}], ids=str)
+                                  {"uid": 1, "gid": 4294967296}, {"uid": 1, "gid": 4294967295}, {"uid": "1", "gid": 1}],
+                         ids=str)
 def test_config(runtime, attack_bundle, user):
     runtime.create_fails(attack_bundle().set("process.user", user), text="(?i)user|uid|gid")

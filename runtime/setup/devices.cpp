@@ -159,6 +159,13 @@ Result<> make_or_bind(const Directories::Entry& entry, const plan::DeviceNode& n
 
 // ---- links -----------------------------------------------------------------------------------------------------------
 
+// A root that is the host's "/", or that has the host's /dev bound somewhere: what is removed there is gone for everybody.
+Result<bool> is_hosts_dev(FdRef directory)
+{
+    auto host = kernel::status_at(kernel::working_directory, "/dev", 0);
+    return host && host->st_dev == TRY(kernel::status_of(directory)).st_dev;
+}
+
 // Whatever the image has under these names stays, as with runc; only ptmx has to be the container's own devpts.
 Result<> ensure_link(const Directories::Entry& entry, const plan::Link& link)
 {
@@ -168,7 +175,7 @@ Result<> ensure_link(const Directories::Entry& entry, const plan::Link& link)
     if (link.path != "/dev/ptmx")
         return {};
     auto existing = kernel::read_link(entry.directory, entry.name);
-    if (existing && *existing == link.target)
+    if ((existing && *existing == link.target) || TRY(is_hosts_dev(entry.directory)))
         return {};
     TRY(kernel::remove_file(entry.directory, entry.name));
     return kernel::make_link(link.target, entry.directory, entry.name);

@@ -580,6 +580,20 @@ Test(root_filesystem, devices_of_the_image)
     bundle.expect_refusal("make device \"/dev/full\": \"/dev/full\" exists and is not the device c 1:7");
 }
 
+Test(root_filesystem, the_hosts_ptmx_stays)
+{
+    Bundle bundle;
+    bundle.directory("host");
+    bundle.mounts = R"({"destination": "/host", "type": "bind", "source": "/dev"})";
+    cr_assert_eq(::rmdir(bundle.path("rootfs/dev").c_str()), 0);
+    bundle.link("host", "rootfs/dev");
+    auto before = kernel::status_at(kernel::working_directory, "/dev/ptmx", AT_SYMLINK_NOFOLLOW);
+    bundle.expect("echo built", "built\n");
+    auto after = kernel::status_at(kernel::working_directory, "/dev/ptmx", AT_SYMLINK_NOFOLLOW);
+    cr_assert(before.has_value() && after.has_value());
+    cr_expect_eq(before->st_ino, after->st_ino);
+}
+
 Test(root_filesystem, dev_as_a_link_stays_inside)
 {
     Bundle bundle;

@@ -47,10 +47,12 @@ Result<int> run(const Invocation&)
     input.libseccomp_version = libseccomp_version();
     input.cgroup_v1 = true;
     input.cgroup_v2 = true;
+    input.cgroup_rdma = true;
     input.seccomp_supported_flags = seccomp_flags_of_this_kernel();
     input.seccomp_missing_architectures = architectures_without_libseccomp();
     input.apparmor = true;
     input.selinux = true;
+    input.idmap = true;
     input.memory_policy = true;
     TRY(print(spec::features_document(input).to_text(true) + "\n"));
     return 0;

@@ -1,7 +1,7 @@
 #include "command/inherited.hpp"
 
 #include "base/text.hpp"
-#include "kernel/files.hpp"
+#include "kernel/events.hpp"
 #include "kernel/process.hpp"
 #include "kernel/sockets.hpp"
 
@@ -30,7 +30,7 @@ Result<unsigned> listen_descriptors()
 Result<> check_open(unsigned first, unsigned count, std::string_view source)
 {
     for (unsigned index = 0; index < count; ++index)
-        if (!kernel::status_of(FdRef(static_cast<int>(first + index))))
+        if (!kernel::is_inherited(FdRef(static_cast<int>(first + index))))
             return failure(Error(ErrorKind::invalid, fmt::format("file descriptor {} is not open ({} of {} of {})",
                                                                  first + index, index + 1, count, source))
                                .with_hint("descriptors to pass on begin at 3 without a gap"));

@@ -64,18 +64,22 @@ void LogOutput::write(LogLevel level, std::string_view message)
         write_to_stderr(level, message);
 }
 
+Result<> LogOutput::open()
+{
+    if (m_settings.file.empty() || m_file.valid())
+        return {};
+    m_file_failed = true; // until it did not: the error is told once
+    m_file = TRY_DURING("open the log of --log", kernel::open_at(kernel::working_directory, m_settings.file,
+                                                                 O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0644));
+    m_file_failed = false;
+    return {};
+}
+
 void LogOutput::write_to_file(LogLevel level, std::string_view message)
 {
-    if (!m_file.valid() && !m_file_failed) {
-        auto opened = kernel::open_at(kernel::working_directory, m_settings.file,
-                                      O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0644);
-        if (opened) {
-            m_file = std::move(*opened);
-        } else {
-            m_file_failed = true;
-            write_to_stderr(LogLevel::error, "cannot write to the log: " + opened.error().message());
-        }
-    }
+    if (!m_file.valid() && !m_file_failed)
+        if (auto opened = open(); !opened)
+            write_to_stderr(LogLevel::error, opened.error().message());
     if (m_file.valid())
         (void)kernel::write_all(m_file, log_line(m_settings.format, level, message, log_time()));
 }

@@ -1,13 +1,14 @@
 // Where the command line's messages go: the --log file as runc writes it, and stderr.
 //
 // The log file is shared by all verbs of a container and read as a stream of JSON objects by containerd: it is opened for
-// appending at the first message, and each message is one write. An error always goes to stderr too, because engines show
+// appending, and each message is one write. An error always goes to stderr too, because engines show
 // what the runtime printed. A warning goes to the log; without one to stderr, but never where a caller decodes
 // stdout and stderr together (state, ps).
 #pragma once
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ public:
     LogOutput(const LogOutput&) = delete;
     LogOutput& operator=(const LogOutput&) = delete;
 
+    // Before a verb does anything: a log that cannot be written is an error. Messages before that open it by themselves.
+    Result<> open();
     void keep_stderr_clean() { m_stderr_clean = true; }
     // For the lower layers; lives no longer than this.
     Log log();

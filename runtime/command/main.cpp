@@ -48,13 +48,18 @@ Error unknown_verb(std::string_view name)
         .with_hint("brig --help lists the commands");
 }
 
+// In runc's words, which scripts look for.
 Result<> check_operands(const Verb& verb, const Arguments& arguments)
 {
     size_t count = arguments.operands().size();
     if (count >= verb.least_operands && count <= verb.most_operands)
         return {};
-    std::string_view what = count < verb.least_operands ? "too few" : "too many";
-    return failure(Error(ErrorKind::invalid, fmt::format("brig {}: {} operands", verb.name, what))
+    bool too_few = count < verb.least_operands;
+    std::string_view how = verb.least_operands == verb.most_operands ? "exactly"
+        : too_few                                                    ? "a minimum of"
+                                                                     : "a maximum of";
+    size_t bound = too_few ? verb.least_operands : verb.most_operands;
+    return failure(Error(ErrorKind::invalid, fmt::format("{} requires {} {} argument(s)", quoted(verb.name), how, bound))
                        .with_hint(fmt::format("usage: brig {} {}", verb.name, verb.usage)));
 }
 
@@ -100,10 +105,15 @@ Result<int> run_verb_line(const Verb& verb, const CommandLine& line, int& failur
         return 0;
     }
     TRY(check_operands(verb, arguments));
-    failure_code = verb.failure_code;
+    // Before the log is opened: it executes this program again.
     if (verb.needs_sealed_binary)
         TRY(launch::ensure_sealed(line.argv, line.envp));
-    return verb.run({line.globals, arguments, line.output.log()});
+    TRY(line.output.open());
+    Log log = line.output.log();
+    if (log.enabled(LogLevel::debug))
+        log.debug(fmt::format("brig {} ({}): {}", version(), commit(), verb.name));
+    failure_code = verb.failure_code;
+    return verb.run({line.globals, arguments, std::move(log)});
 }
 
 Result<int> run_command_line(const CommandLine& line, int& failure_code)

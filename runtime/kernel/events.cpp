@@ -122,6 +122,12 @@ Result<> set_nonblocking(FdRef fd)
     return {};
 }
 
+bool is_inherited(FdRef fd)
+{
+    int flags = ::fcntl(fd.get(), F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
 Result<> notice_ended_children()
 {
     struct sigaction action = {};

@@ -67,6 +67,9 @@ Result<size_t> write_available(FdRef fd, std::string_view data);
 // The flag belongs to the open file, which other processes may share: only for descriptors of one's own.
 Result<> set_nonblocking(FdRef fd);
 
+// Open since the program began: what brig opens itself is close-on-exec, and must not be taken for the caller's.
+bool is_inherited(FdRef fd);
+
 // A parent that ignores SIGCHLD passes that on through exec, and then waitpid finds no children: back to the default.
 Result<> notice_ended_children();
 

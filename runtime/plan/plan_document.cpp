@@ -489,18 +489,32 @@ bool fits_one_row(JsonView array)
 
 void write_members(std::string& text, JsonView object, size_t depth);
 
-void write_list(std::string& text, JsonView array, size_t depth)
+// "/sys/fs/cgroup/memory/c1 (version 1, controllers memory)" with a line for each file that is written.
+void write_cgroup(std::string& text, JsonView directory, size_t depth)
 {
     std::string indent(depth * 2, ' ');
+    std::string controllers = words_of(directory.member("controllers"));
+    text += fmt::format("{}{} (version {}{}{})\n", indent, plain_text(directory.member("path")),
+                        plain_text(directory.member("version")), controllers.empty() ? "" : ", controllers ",
+                        controllers);
+    JsonView writes = directory.member("writes");
+    for (size_t index = 0; index < writes.size(); ++index) {
+        JsonView write = writes.at(index);
+        text += fmt::format("{}  {} = {}{}\n", indent, plain_text(write.member("file")),
+                            plain_text(write.member("value")),
+                            write.member("optional").boolean() ? " (if the kernel has it)" : "");
+    }
+}
+
+void write_list(std::string& text, JsonView array, size_t depth)
+{
     for (size_t index = 0; index < array.size(); ++index) {
         JsonView element = array.at(index);
-        // The files of a cgroup are worth a line each.
-        if (element.is_object() && !is_flat(element) && !element.member("writes").is_null()) {
-            text += fmt::format("{}{}\n", indent, plain_text(element.member("path")));
-            write_members(text, element, depth + 1);
-        } else {
-            text += fmt::format("{}{}\n", indent, is_plain(element) ? plain_text(element) : row_of(element));
-        }
+        if (element.is_object() && !element.member("version").is_null())
+            write_cgroup(text, element, depth);
+        else
+            text += fmt::format("{}{}\n", std::string(depth * 2, ' '),
+                                is_plain(element) ? plain_text(element) : row_of(element));
     }
 }
 

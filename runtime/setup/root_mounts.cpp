@@ -222,6 +222,11 @@ Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target)
 
 namespace {
 
+bool has_user_namespace(const plan::Plan& plan)
+{
+    return plan.root.bind_devices;
+}
+
 class Mounter {
 public:
     Mounter(FdRef root, const plan::Plan& plan, const MountSource& source) : m_root(root), m_plan(plan), m_source(source) {}
@@ -230,6 +235,7 @@ public:
 
 private:
     Result<> bind(const plan::Mount& mount);
+    Result<> leave_host_peers(FdRef clone) const;
     Result<bool> copy_link(const plan::Mount& mount);
     Result<> new_file_system(const plan::Mount& mount);
     Result<> new_tmpfs(const plan::Mount& mount);
@@ -251,6 +257,17 @@ Result<> check_source_for_proc(const plan::Mount& mount, FdRef source)
         return {};
     return failure(ErrorKind::invalid,
                    fmt::format("{} cannot be mounted because it is not of type proc", quoted(mount.destination)));
+}
+
+// In a user namespace the launcher made the clone in the host's mount namespace, where it is a peer of its source: what
+// is mounted below it inside would appear on the host. Everybody else cloned it out of a tree that is a slave already.
+Result<> Mounter::leave_host_peers(FdRef clone) const
+{
+    if (!has_user_namespace(m_plan))
+        return {};
+    kernel::MountAttributes attributes;
+    attributes.propagation = MS_SLAVE;
+    return kernel::set_mount_attributes(clone, attributes, Recursion::all);
 }
 
 Result<> Mounter::mount(const plan::Mount& mount)
@@ -279,6 +296,7 @@ Result<> Mounter::bind(const plan::Mount& mount)
     Fd target = directory ? TRY(kernel::ensure_directory_in_root(m_root, mount.destination, mount_point_mode, links))
                           : TRY(kernel::ensure_file_in_root(m_root, mount.destination, mount_point_mode, links));
     TRY(check_target_outside_proc(mount, target));
+    TRY(leave_host_peers(clone));
     TRY(apply_options_to_clone(clone, mount.options));
     auto attached = kernel::attach_mount(clone, target);
     if (attached || directory || !S_ISDIR(TRY(kernel::status_of(target)).st_mode))
@@ -325,11 +343,6 @@ void Mounter::add_label(kernel::FileSystemRequest& request) const
     if (label.empty() || request.type == "proc" || request.type == "sysfs" || request.type == "mqueue")
         return;
     request.strings.emplace_back("context", label);
-}
-
-bool has_user_namespace(const plan::Plan& plan)
-{
-    return plan.root.bind_devices;
 }
 
 // The remedy for each file system whose refusal has a known reason.

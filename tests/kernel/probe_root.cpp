@@ -8,7 +8,9 @@
 //     --descriptors N   RLIMIT_NOFILE
 //     --no-openat2      openat2 fails with ENOSYS
 //     --console         a terminal's slave at /dev/console
-//     --locked-source   a tmpfs with nosuid, nodev and noexec at BUNDLE/locked, made outside of the user namespace
+//     --locked-source   a shared tmpfs with nosuid, nodev and noexec at BUNDLE/locked, made outside of the user namespace
+//     --inner-sources   with --user: binds are cloned inside the user namespace, as without privileges on the host;
+//                       otherwise outside of it, as the launcher does it
 // Prints the error's message and exits with 1 when the root cannot be built.
 #include "base/text.hpp"
 #include "kernel/child_process.hpp"
@@ -46,6 +48,7 @@ struct Options {
     bool no_openat2 = false;
     bool console = false;
     bool locked_source = false;
+    bool inner_sources = false;
     uint64_t descriptors = 0;
     std::string bundle;
     std::string command;
@@ -93,7 +96,18 @@ Result<> add_console(FdRef root)
     return {};
 }
 
-Result<> build_root(const Options& options, const plan::Plan& plan)
+// By index into root.mounts; the child inherits the descriptors.
+using Sources = std::vector<Fd>;
+
+Result<Sources> clone_sources(const plan::Plan& plan)
+{
+    Sources sources;
+    for (const auto& mount : plan.root.mounts)
+        sources.push_back(mount.kind == plan::MountKind::bind && !mount.options.remount ? TRY(setup::clone_host_source(mount)) : Fd());
+    return sources;
+}
+
+Result<> build_root(const Options& options, const plan::Plan& plan, Sources& sources)
 {
     if (options.cgroup)
         TRY(kernel::unshare(CLONE_NEWCGROUP));
@@ -103,8 +117,11 @@ Result<> build_root(const Options& options, const plan::Plan& plan)
         TRY(refuse_openat2());
     Fd root = TRY(setup::open_root(plan.root));
     size_t split = plan.root.mounts_before_cgroup;
-    TRY(setup::mount_range(root, plan, 0, split, setup::clone_host_source));
-    TRY(setup::mount_range(root, plan, split, plan.root.mounts.size(), setup::clone_host_source));
+    setup::MountSource source = setup::clone_host_source;
+    if (!sources.empty())
+        source = [&](const plan::Mount& mount) -> Result<Fd> { return std::move(sources[mount.spec_index]); };
+    TRY(setup::mount_range(root, plan, 0, split, source));
+    TRY(setup::mount_range(root, plan, split, plan.root.mounts.size(), source));
     TRY(setup::create_devices(root, plan.root));
     if (options.console)
         TRY(add_console(root));
@@ -114,13 +131,13 @@ Result<> build_root(const Options& options, const plan::Plan& plan)
     return setup::enter_root(root, plan.root);
 }
 
-[[noreturn]] void run_inside(const Options& options, const plan::Plan& plan, FdRef mapped)
+[[noreturn]] void run_inside(const Options& options, const plan::Plan& plan, Sources& sources, FdRef mapped)
 {
     // The maps are written by the parent.
     (void)kernel::read_some(mapped, 1);
     if (options.user)
         (void)kernel::set_ids(0, 0);
-    auto built = build_root(options, plan);
+    auto built = build_root(options, plan, sources);
     if (!built) {
         std::printf("%s\n", built.error().message().c_str());
         std::fflush(stdout);
@@ -141,7 +158,10 @@ Result<> mount_locked_source(const std::string& path)
     request.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     Fd mount = TRY(kernel::new_file_system(request));
     Fd target = TRY(kernel::open_at(kernel::working_directory, path, O_PATH | O_DIRECTORY));
-    return kernel::attach_mount(mount, target);
+    TRY(kernel::attach_mount(mount, target));
+    kernel::MountAttributes attributes;
+    attributes.propagation = MS_SHARED;
+    return kernel::set_mount_attributes(mount, attributes, kernel::Recursion::none);
 }
 
 Result<int> run(const Options& options)
@@ -149,6 +169,9 @@ Result<int> run(const Options& options)
     plan::Plan plan = TRY(make_plan(options));
     if (options.locked_source)
         TRY(mount_locked_source(options.bundle + "/locked"));
+    Sources sources;
+    if (options.user && !options.inner_sources)
+        sources = TRY(clone_sources(plan));
     auto [mapped, tell] = TRY(kernel::make_pipe());
     kernel::CloneRequest request;
     request.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (options.network ? CLONE_NEWNET : 0) |
@@ -156,7 +179,7 @@ Result<int> run(const Options& options)
     auto child = TRY(kernel::clone_process(request));
     if (child.in_child) {
         tell.reset();
-        run_inside(options, plan, mapped);
+        run_inside(options, plan, sources, mapped);
     }
     if (options.user)
         TRY(kernel::write_id_maps(child.pid, "0 100000 65536\n", "0 100000 65536\n", false));
@@ -184,6 +207,8 @@ Options read_arguments(int count, char** arguments)
             options.console = true;
         else if (argument == "--locked-source")
             options.locked_source = true;
+        else if (argument == "--inner-sources")
+            options.inner_sources = true;
         else if (argument == "--descriptors" && at + 1 < count)
             options.descriptors = static_cast<uint64_t>(std::atoi(arguments[++at]));
         else if (options.bundle.empty())

@@ -683,6 +683,24 @@ Test(root_filesystem, sysfs_needs_a_network_namespace_in_a_user_namespace)
     bundle.expect_refusal("sysfs needs a network namespace of the container's own", {"--user", "--no-network"});
 }
 
+Test(root_filesystem, binds_are_no_peers_of_the_hosts_mounts)
+{
+    Bundle bundle;
+    give_to_mapped_root(bundle);
+    bundle.directory("locked");
+    bundle.linux_part = user_mappings;
+    bundle.mounts = fmt::format(R"({}, {{"destination": "/bound", "type": "bind", "source": "locked", "options": ["rbind"]}})", proc_mount);
+    std::string peers = mount_line("/bound") + " | cut -d' ' -f2 | cut -d: -f1";
+    bundle.expect(peers, "master\n", {"--user", "--locked-source"});
+    bundle.expect(peers, "master\n", {"--user", "--locked-source", "--inner-sources"});
+    bundle.linux_part = "";
+    bundle.mounts += R"(, {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"})";
+    bundle.expect(peers, "master\n", {"--locked-source"});
+    // The positive control: with a shared root they are.
+    bundle.linux_part = R"("rootfsPropagation": "shared")";
+    bundle.expect(peers, "shared\n", {"--locked-source"});
+}
+
 Test(root_filesystem, locked_flags_are_kept)
 {
     Bundle bundle;
@@ -693,9 +711,10 @@ Test(root_filesystem, locked_flags_are_kept)
     bundle.mounts = fmt::format("{}, {}", proc_mount, fmt::format(fmt::runtime(mount), "ro"));
     std::string options = mount_line("/locked") + " | cut -d' ' -f1";
     bundle.expect(options, "ro,relatime\n", {"--locked-source"});
-    bundle.expect(options, "ro,nosuid,nodev,noexec,relatime\n", {"--user", "--locked-source"});
+    bundle.expect(options, "ro,nosuid,nodev,noexec,relatime\n", {"--user", "--locked-source", "--inner-sources"});
     bundle.mounts = fmt::format(fmt::runtime(mount), "suid");
-    bundle.expect_refusal("has a flag that this user namespace may not take away", {"--user", "--locked-source"});
+    bundle.expect_refusal("has a flag that this user namespace may not take away",
+                          {"--user", "--locked-source", "--inner-sources"});
 }
 
 Test(root_filesystem, without_pivot_in_a_user_namespace)

@@ -118,8 +118,7 @@ Record first_record(const PlannedContainer& planned)
     record.owner_uid = kernel::effective_uid();
     record.namespaces = namespaces_to_join(plan.namespaces);
     record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
-    for (const auto& directory : plan.cgroup.directories)
-        record.cgroups.push_back({directory.mount_point, directory.path, directory.controllers, directory.unified});
+    record.cgroups = cgroup::locations_of(plan.cgroup);
     return record;
 }
 
@@ -155,10 +154,10 @@ private:
         request.console_socket = m_request.console_socket;
         request.terminal_to_caller = m_request.terminal_to_caller;
         request.start_listener = listener;
-        request.hook_state = [this](pid_t pid) {
+        request.hook_state = [this](pid_t pid, launch::HookMoment moment) {
             Record record = m_record;
             record.pid = pid;
-            return hook_state(record, Status::creating).to_text();
+            return hook_state(record, moment == launch::HookMoment::create ? Status::creating : Status::created).to_text();
         };
         request.on_cloned = [this](pid_t pid) { return remember_init(pid); };
         request.on_seccomp = [this](const setup::SeccompProgram& program) {

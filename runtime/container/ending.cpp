@@ -5,6 +5,7 @@
 #include "container/lifecycle.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
+#include "plan/cgroup_plan.hpp"
 #include "setup/hooks.hpp"
 #include "spec/read_spec.hpp"
 
@@ -74,10 +75,25 @@ void run_poststop_hooks(const Context& context, const StateDirectory& directory,
                               context.log);
 }
 
-// A record that cannot be read must not make a container immortal: what can be removed without it is removed.
+// Where the cgroup of a container is by its saved configuration; empty when that is damaged too.
+Result<std::vector<cgroup::Location>> locations_by_config(const Context& context, const StateDirectory& directory)
+{
+    spec::Spec spec = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));
+    plan::CgroupRequest request{directory.id(), spec.linux ? spec.linux->cgroups_path : "", context.cgroup_driver};
+    plan::Cgroup planned = TRY(plan::make_cgroup_plan(request, nullptr, TRY(kernel::read_host_facts())));
+    return cgroup::locations_of(planned);
+}
+
+// A record that cannot be read must not make a container immortal: its configuration still says where its cgroup is.
 Result<> remove_damaged(const Context& context, const StateStore& store, const StateDirectory& directory, Error reason)
 {
     context.log.warning(fmt::format("removing container {} without its record: {}", directory.id(), reason.message()));
+    auto locations = locations_by_config(context, directory);
+    if (locations) {
+        auto group = cgroup::Cgroup::at(std::move(*locations));
+        TRY(group.kill_all(SIGKILL));
+        TRY(group.remove(patience));
+    }
     return store.remove(directory.id());
 }
 

@@ -118,10 +118,27 @@ Result<> check_status(Status status, const ExecRequest& request)
         return failure(ErrorKind::wrong_state, "cannot exec in a container that is still being created");
     if (status == Status::paused && !request.ignore_paused)
         return failure(Error(ErrorKind::wrong_state, "cannot exec in a paused container").with_hint("resume it or use --ignore-paused"));
-    if (!request.cgroups.empty())
-        return failure(Error(ErrorKind::not_supported, "exec --cgroup is not supported by this version of brig")
-                           .with_hint("leave the option out: the process joins the container's cgroup"));
     return {};
+}
+
+// "--cgroup [controllers:]path": a cgroup below the container's that exists already, in the named hierarchies or in all.
+Result<cgroup::Cgroup> cgroup_for(const Record& record, const std::vector<std::string>& requests)
+{
+    auto locations = record.cgroups;
+    for (const auto& request : requests) {
+        auto colon = request.find(':');
+        std::string path = colon == std::string::npos ? request : request.substr(colon + 1);
+        auto controllers = split(std::string_view(request).substr(0, colon == std::string::npos ? 0 : colon), ',');
+        for (auto& location : locations) {
+            bool named = std::any_of(controllers.begin(), controllers.end(), [&](auto controller) {
+                return controller.empty()
+                    || std::find(location.controllers.begin(), location.controllers.end(), controller) != location.controllers.end();
+            });
+            if (named)
+                location = TRY(cgroup::Cgroup::at({location}).below(path)).locations()[0];
+        }
+    }
+    return cgroup::Cgroup::at(std::move(locations));
 }
 
 Result<> announce(const ExecRequest& request, const launch::Launched& launched)
@@ -144,16 +161,17 @@ Result<launch::Launched> exec(const Context& context, const std::string& id, Exe
     plan::Process process = TRY(plan_process(request, container, record));
     TRY(check_terminal_request(process, request));
     Fd init = TRY(open_init(record));
-    auto group = cgroup::Cgroup::at(record.cgroups);
+    auto group = TRY(cgroup_for(record, request.cgroups));
     launch::ExecLaunchRequest launch_request{.process = process, .id = id, .cgroup = group};
     launch_request.init_pidfd = init;
+    launch_request.follow_init = request.cgroups.empty() ? record.pid : 0;
     launch_request.namespaces = record.namespaces;
     launch_request.console_socket = request.console_socket;
     launch_request.terminal_to_caller = request.terminal_to_caller;
     if (container.linux->seccomp) {
         launch_request.seccomp = TRY(launch::decode_program(TRY(directory.read_file("seccomp.bpf"))));
         launch_request.seccomp_spec = &*container.linux->seccomp;
-        launch_request.hook_state = [&](pid_t) { return hook_state(record, Status::running).to_text(); };
+        launch_request.hook_state = [&](pid_t, launch::HookMoment) { return hook_state(record, Status::running).to_text(); };
     }
     launch::Launched launched = TRY(launch::launch_exec(launch_request, context.log));
     auto running = announce(request, launched);

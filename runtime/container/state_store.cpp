@@ -170,7 +170,7 @@ Result<StateDirectory> StateStore::create(const std::string& id) const
 Result<StateDirectory> StateStore::open(const std::string& id, Locking locking) const
 {
     TRY(check_id(id));
-    auto missing = [&] { return failure(ErrorKind::not_found, fmt::format("container does not exist: {}", id)); };
+    auto missing = [&] { return failure(ErrorKind::not_found, "container does not exist"); };
     auto directory = kernel::open_at(kernel::working_directory, join_path(m_root, "./" + id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory && (directory.error().code() == ENOENT || directory.error().code() == ENOTDIR))
         return missing();

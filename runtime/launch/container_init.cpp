@@ -29,6 +29,7 @@ struct InitContext {
     InitRequest& request;
     StartContext start;
     Fd root;
+    pid_t host_pid = 0; // known when hooks of the container need it
 
     Channel& channel() { return start.channel; }
 };
@@ -38,13 +39,15 @@ struct InitContext {
 Result<> tie_to_launcher(InitContext& context)
 {
     TRY(kernel::set_parent_death_signal(SIGKILL));
+    (void)kernel::set_umask(022); // for what is made in the root; the process gets its own later
     // Everything else that the launcher had open is not for us: its lock on the state directory would outlive it here.
     return close_other_descriptors(context.start, {});
 }
 
 Result<> become_namespace_root(InitContext& context)
 {
-    (void)TRY(context.channel().expect(MessageKind::ids_mapped));
+    if (context.conversation.new_user_namespace)
+        (void)TRY(context.channel().expect(MessageKind::ids_mapped));
     if (context.plan.process.set_groups)
         TRY(kernel::set_groups({}));
     return kernel::set_ids(0, 0);
@@ -68,7 +71,8 @@ Result<> hide_from_others(InitContext&)
 Result<> learn_host_pid(InitContext& context)
 {
     auto pid = TRY(parse_integer(TRY(kernel::read_link(kernel::working_directory, "/proc/self"))));
-    context.start.hook_state = context.request.hook_state(static_cast<pid_t>(pid));
+    context.host_pid = static_cast<pid_t>(pid);
+    context.start.hook_state = context.request.hook_state(context.host_pid, HookMoment::start);
     return {};
 }
 
@@ -105,6 +109,7 @@ Result<> join_cgroup(InitContext& context)
 {
     auto message = TRY(context.channel().expect(MessageKind::cgroup_ready));
     TRY(cgroup::join_by_tasks(message.fds));
+    TRY(kernel::reset_cpu_affinity()); // the caller's own must not narrow the cpuset's
     // The root of a cgroup namespace is the cgroup of the moment in which it is made.
     if (context.plan.namespaces.new_cgroup_namespace)
         TRY(kernel::unshare(CLONE_NEWCGROUP));
@@ -151,7 +156,8 @@ Result<> let_launcher_run_hooks(InitContext& context)
 
 Result<> run_create_container_hooks(InitContext& context)
 {
-    return setup::run_hooks({"createContainer", context.start.hook_state, context.plan.host_bundle}, context.plan.hooks.create_container);
+    std::string state = context.request.hook_state(context.host_pid, HookMoment::create);
+    return setup::run_hooks({"createContainer", state, context.plan.host_bundle}, context.plan.hooks.create_container);
 }
 
 Result<> make_terminal(InitContext& context)
@@ -197,6 +203,10 @@ using Needed = bool (*)(const plan::Plan&);
 
 bool always(const plan::Plan&) { return true; }
 bool new_user_namespace(const plan::Plan& plan) { return plan.namespaces.has_new(CLONE_NEWUSER); }
+bool any_user_namespace(const plan::Plan& plan)
+{
+    return new_user_namespace(plan) || plan.namespaces.joins_type(spec::NamespaceType::user);
+}
 bool has_joins(const plan::Plan& plan) { return !plan.namespaces.joins.empty(); }
 bool has_container_hooks(const plan::Plan& plan)
 {
@@ -218,7 +228,7 @@ struct Step {
 // The order is the documentation: each row must come after those above it for the reason given.
 constexpr Step steps[] = {
     {"end with the launcher", always, tie_to_launcher},                     // first: nothing may be left of a killed create
-    {"become root of the user namespace", new_user_namespace, become_namespace_root}, // all else needs its capabilities
+    {"become root of the user namespace", any_user_namespace, become_namespace_root}, // all else needs its capabilities
     {"join namespaces", has_joins, join_namespaces},                        // before anything is made in them
     {"hide from other processes", always, hide_from_others},                // after the id maps: they need our /proc files
     {"learn the host's pid", has_container_hooks, learn_host_pid},          // while the host's /proc is in view
@@ -264,15 +274,20 @@ std::vector<std::string> init_step_names(const plan::Plan& plan)
 Result<> join_planned_namespaces(const plan::Namespaces& namespaces)
 {
     // All files are opened first: joining the mount namespace changes what the later paths mean.
-    std::vector<std::pair<Fd, uint64_t>> files;
-    for (const auto& join : namespaces.joins) {
-        Fd file = TRY(kernel::open_at(kernel::working_directory, join.host_path, O_RDONLY));
-        files.emplace_back(std::move(file), spec::namespace_word(join.type).clone_flag);
-    }
-    for (const auto& [file, flag] : files) {
-        auto joined = kernel::join_namespace(file, flag);
+    std::vector<Fd> files;
+    for (const auto& join : namespaces.joins)
+        files.push_back(TRY(kernel::open_at(kernel::working_directory, join.host_path, O_RDONLY)));
+    for (size_t index = 0; index < files.size(); index++) {
+        const plan::NamespaceJoin& join = namespaces.joins[index];
+        const auto& word = spec::namespace_word(join.type);
+        auto joined = kernel::join_namespace(files[index], word.clone_flag);
+        if (!joined && joined.error().code() == EINVAL && join.type == spec::NamespaceType::user)
+            continue; // it is our own
         if (!joined)
-            return failure(std::move(joined).error().with_hint("linux.namespaces: is the path a namespace of the given type?"));
+            return failure(std::move(joined)
+                               .error()
+                               .during(fmt::format("{} namespace {}", word.name, one_line(join.host_path)))
+                               .with_hint("linux.namespaces: is that file a namespace of the given type?"));
     }
     return {};
 }
@@ -280,7 +295,8 @@ Result<> join_planned_namespaces(const plan::Namespaces& namespaces)
 Conversation conversation_of(const plan::Plan& plan, bool seccomp_notifies)
 {
     Conversation conversation;
-    conversation.user_namespace = new_user_namespace(plan);
+    conversation.new_user_namespace = new_user_namespace(plan);
+    conversation.user_namespace = any_user_namespace(plan);
     conversation.cgroup = true;
     conversation.runtime_hooks = has_runtime_hooks(plan);
     conversation.seccomp = plan.seccomp.has_value();
@@ -295,11 +311,11 @@ void run_container_init(InitRequest request)
                        .channel = std::move(request.channel),
                        .start_listener = request.start_listener,
                        .terminal_to_caller = request.terminal_to_caller,
-                       .console_socket = request.console_socket,
+                       .console_socket = Fd(request.console_socket.get()),
                        .seccomp_spec = request.plan.seccomp ? &*request.plan.seccomp : nullptr,
                        .environment = request.plan.process.env};
     start.start_container_hooks = &request.plan.hooks.start_container;
-    InitContext context{request.plan, request.conversation, request, std::move(start), Fd()};
+    InitContext context{request.plan, request.conversation, request, std::move(start), Fd(), 0};
     auto prepared = run_steps(context);
     if (!prepared)
         report_and_exit(context.start, prepared.error());

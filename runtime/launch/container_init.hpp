@@ -8,7 +8,6 @@
 #include "launch/channel.hpp"
 #include "plan/plan.hpp"
 
-#include <functional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -23,7 +22,7 @@ struct InitRequest {
     FdRef console_socket{-1};
     bool terminal_to_caller = false;
     bool join_namespaces = false; // no intermediate process has done it
-    std::function<std::string(pid_t)> hook_state;
+    HookState hook_state;
 };
 
 [[noreturn]] void run_container_init(InitRequest request);

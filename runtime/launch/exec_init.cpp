@@ -22,6 +22,7 @@ Result<> prepare(ExecInitRequest& request, StartContext& start)
     TRY(close_other_descriptors(start, kept));
     TRY_DURING("join the container's cgroup", cgroup::join_by_tasks(request.cgroup_files));
     request.cgroup_files.clear();
+    TRY(kernel::reset_cpu_affinity());
     if (request.user_namespace) {
         if (request.process.set_groups)
             TRY(kernel::set_groups({}));
@@ -43,7 +44,7 @@ void run_exec_init(ExecInitRequest request)
                        .id = request.id,
                        .channel = std::move(request.channel),
                        .terminal_to_caller = request.terminal_to_caller,
-                       .console_socket = request.console_socket,
+                       .console_socket = Fd(request.console_socket.get()),
                        .seccomp = std::move(request.seccomp),
                        .environment = request.process.env};
     auto prepared = prepare(request, start);

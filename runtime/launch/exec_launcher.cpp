@@ -3,6 +3,7 @@
 #include "kernel/sockets.hpp"
 #include "launch/exec_init.hpp"
 #include "launch/init_guard.hpp"
+#include "launch/seccomp_listener.hpp"
 #include "launch/launchers_limits.hpp"
 #include "launch/spawn.hpp"
 
@@ -15,7 +16,8 @@ namespace {
 Result<Launched> spawn_exec(const ExecLaunchRequest& request)
 {
     auto [own_end, init_end] = TRY(kernel::sequenced_socket_pair());
-    Fd cgroup_directory = TRY(request.cgroup.open_unified_directory());
+    Fd cgroup_directory = request.follow_init != 0 ? TRY(request.cgroup.open_unified_directory_of(request.follow_init))
+                                                   : TRY(request.cgroup.open_unified_directory());
     auto join_files = TRY(request.cgroup.open_join_files(true));
     SpawnPlan spawn{.join_pidfd = request.init_pidfd,
                     .join_flags = request.namespaces,
@@ -52,7 +54,7 @@ Result<> listen_until_ready(const ExecLaunchRequest& request, Launched& launched
         }
         TRY(sequence.accept(message->kind));
         if (message->kind == MessageKind::seccomp_listener && message->fds.size() == 1)
-            TRY(setup::send_seccomp_listener(*request.seccomp_spec, message->fds[0], request.hook_state(launched.pid)));
+            TRY(forward_listener(*request.seccomp_spec, message->fds[0], launched.pid, request.hook_state));
         if (message->kind == MessageKind::ready && message->fds.size() == 1)
             launched.terminal = std::move(message->fds[0]);
     }

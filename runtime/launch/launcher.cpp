@@ -9,12 +9,14 @@
 #include "kernel/sockets.hpp"
 #include "launch/container_init.hpp"
 #include "launch/init_guard.hpp"
+#include "launch/seccomp_listener.hpp"
 #include "launch/launchers_limits.hpp"
 #include "launch/process_start.hpp"
 #include "launch/spawn.hpp"
 #include "setup/hooks.hpp"
 #include "setup/root_filesystem.hpp"
 
+#include <cerrno>
 #include <sched.h>
 
 namespace brig::launch {
@@ -49,11 +51,9 @@ public:
     Result<> conduct()
     {
         auto sent = provide();
-        if (!sent) {
-            // A dead init is the better explanation than the broken pipe it left.
-            auto reason = listen();
-            return reason ? sent : reason;
-        }
+        // A broken pipe means that the init has ended; what it said before explains that better.
+        if (!sent && sent.error().code() != EPIPE)
+            return sent;
         return listen();
     }
 
@@ -62,7 +62,7 @@ private:
     Result<> provide()
     {
         const plan::Plan& plan = m_request.plan;
-        if (m_conversation.user_namespace) {
+        if (m_conversation.new_user_namespace) {
             TRY(kernel::write_id_maps(m_launched.pid, id_map_lines(plan.namespaces.uid_mappings),
                                       id_map_lines(plan.namespaces.gid_mappings), !plan.process.set_groups));
             TRY(m_launched.channel.send(MessageKind::ids_mapped));
@@ -124,7 +124,7 @@ private:
         if (message.kind == MessageKind::root_ready)
             return run_runtime_hooks();
         if (message.kind == MessageKind::seccomp_listener && message.fds.size() == 1)
-            return setup::send_seccomp_listener(*m_request.plan.seccomp, message.fds[0], m_request.hook_state(m_launched.pid));
+            return forward_listener(*m_request.plan.seccomp, message.fds[0], m_launched.pid, m_request.hook_state);
         if (message.kind == MessageKind::ready && message.fds.size() == 1)
             m_launched.terminal = std::move(message.fds[0]);
         return {};
@@ -143,7 +143,7 @@ private:
     Result<> run_runtime_hooks()
     {
         const spec::Hooks& hooks = m_request.plan.hooks;
-        std::string state = m_request.hook_state(m_launched.pid);
+        std::string state = m_request.hook_state(m_launched.pid, HookMoment::create);
         const std::string& bundle = m_request.plan.host_bundle;
         TRY(setup::run_hooks({"prestart", state, bundle}, hooks.prestart));
         TRY(setup::run_hooks({"createRuntime", state, bundle}, hooks.create_runtime));

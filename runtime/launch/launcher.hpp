@@ -40,7 +40,7 @@ struct LaunchRequest {
     bool child_of_callers_parent = false; // CLONE_PARENT, for a forked worker of an event loop
 
     // The state document for hooks, with the init's pid; called when hooks are to run.
-    std::function<std::string(pid_t pid)> hook_state;
+    HookState hook_state;
     // Called once, when the pid is known and before anything can fail for reasons of the image.
     std::function<Result<>(pid_t pid)> on_cloned;
     // The filter, compiled while the init works; kept by the caller for exec.
@@ -59,11 +59,12 @@ struct ExecLaunchRequest {
     const plan::Process& process;
     std::string id;
     FdRef init_pidfd{-1};
+    pid_t follow_init = 0; // not 0: into the v2 cgroup that this process moved itself to, should it have
     uint64_t namespaces = 0; // CLONE_NEW* to join
     const cgroup::Cgroup& cgroup;
     std::optional<setup::SeccompProgram> seccomp;
     const spec::Seccomp* seccomp_spec = nullptr; // where its listener goes
-    std::function<std::string(pid_t pid)> hook_state;
+    HookState hook_state;
     FdRef console_socket{-1};
     bool terminal_to_caller = false;
     bool child_of_callers_parent = false;

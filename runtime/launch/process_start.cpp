@@ -125,12 +125,17 @@ Result<> announce_ready(StartContext& context)
     std::vector<int> fds;
     if (context.terminal && context.terminal_to_caller)
         fds.push_back(context.terminal->master.get());
-    if (context.terminal && context.console_socket.valid())
+    if (context.terminal && context.console_socket)
         TRY(setup::send_terminal(context.console_socket, context.terminal->master,
                                  fmt::format("/dev/pts/{}", context.terminal->number)));
+    // Before `ready`: the caller's own stdin, stdout and stderr must be free when `create` ends, engines wait for that.
+    if (context.terminal)
+        TRY(setup::adopt_terminal(context.terminal->slave));
     // From here on the caller's end is no longer ours: `create` returns and its process ends.
     TRY(kernel::set_parent_death_signal(0));
     TRY(context.channel.send(MessageKind::ready, {}, fds));
+    context.terminal.reset();
+    context.console_socket.reset();
     return {};
 }
 
@@ -150,8 +155,6 @@ Result<> prepare_execve(StartContext& context)
     TRY(wait_for_start(context));
     if (context.start_container_hooks != nullptr)
         TRY(setup::run_hooks({"startContainer", context.hook_state, "/"}, *context.start_container_hooks));
-    if (context.terminal)
-        TRY(setup::adopt_terminal(context.terminal->slave));
     TRY(kernel::reset_signals());
     TRY(kernel::mark_close_on_exec_from(3 + context.process.preserved_fds));
     if (context.seccomp && filter_loads_last(context))

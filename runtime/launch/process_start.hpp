@@ -23,11 +23,11 @@ struct StartContext {
     Channel channel;            // to the launcher
     FdRef start_listener{-1};   // valid: `start` comes through a connection to it
     bool terminal_to_caller = false;
-    FdRef console_socket{-1};
+    Fd console_socket; // this process's own copy
     const spec::Seccomp* seccomp_spec = nullptr;           // for its listener
     std::optional<setup::SeccompProgram> seccomp;
     const std::vector<spec::Hook>* start_container_hooks = nullptr;
-    std::string hook_state; // for createContainer and startContainer
+    std::string hook_state; // for startContainer
 
     // Filled on the way.
     std::optional<kernel::TerminalPair> terminal;

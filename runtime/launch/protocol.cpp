@@ -117,7 +117,7 @@ Error decode_error(std::string_view bytes)
     Error error = Error(kind, std::move(what)).with_code(code).with_hint(std::move(hint));
     uint32_t steps = std::min<uint32_t>(reader.number(), 4);
     for (uint32_t index = 0; index < steps; index++)
-        error = std::move(error).during(reader.text());
+        (void)std::move(error).during(reader.text()); // changes it in place
     return error;
 }
 

@@ -27,8 +27,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 namespace brig::launch {
@@ -54,7 +56,8 @@ std::string_view message_name(MessageKind kind);
 
 // Which parts of the conversation this start has; both sides derive it from the Plan.
 struct Conversation {
-    bool user_namespace = false;   // ids_mapped, mount_source
+    bool new_user_namespace = false; // ids_mapped
+    bool user_namespace = false;     // new or joined: mount_source
     bool cgroup = false;           // cgroup_ready
     bool runtime_hooks = false;    // root_ready, hooks_done
     bool seccomp = false;          // seccomp_program
@@ -75,6 +78,10 @@ private:
     std::vector<MessageKind> m_expected;
     size_t m_next = 0;
 };
+
+// When a hook runs: `creating` or `created` is the status that it is told.
+enum class HookMoment { create, start };
+using HookState = std::function<std::string(pid_t pid, HookMoment moment)>;
 
 // Errors cross the process boundary unchanged.
 std::string encode_error(const Error& error);

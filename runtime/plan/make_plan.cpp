@@ -118,7 +118,7 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     plan.cgroup = TRY(make_cgroup_plan({request.id, linux.cgroups_path, request.cgroup_driver}, resources, facts));
     plan.root = TRY(make_root_plan(spec, request.host_bundle, request.root_switch, facts));
     // In a user namespace every mount source comes over the channel, which carries the cgroup first.
-    if (plan.namespaces.has_new(CLONE_NEWUSER))
+    if (user_namespace)
         plan.root.mounts_before_cgroup = 0;
     for (const auto& [name, value] : linux.sysctl)
         plan.sysctls.push_back({sysctl_path(name), value});

@@ -1,0 +1,54 @@
+#include "container/control.hpp"
+
+#include "base/text.hpp"
+#include "cgroup/cgroup.hpp"
+#include "container/state_store.hpp"
+
+namespace brig::container {
+
+namespace {
+
+struct LockedContainer {
+    StateDirectory directory;
+    Record record;
+    Status status;
+
+    cgroup::Cgroup cgroup() const { return cgroup::Cgroup::at(record.cgroups); }
+};
+
+Result<LockedContainer> open_locked(const Context& context, const std::string& id)
+{
+    StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::exclusive));
+    Record record = TRY(directory.read_record());
+    Status status = TRY(status_of(directory, record));
+    return LockedContainer{std::move(directory), std::move(record), status};
+}
+
+} // namespace
+
+Result<> pause(const Context& context, const std::string& id)
+{
+    auto container = TRY(open_locked(context, id));
+    if (container.status != Status::running && container.status != Status::created)
+        return failure(ErrorKind::wrong_state, fmt::format("container not running or created: {}", status_name(container.status)));
+    constexpr int64_t patience = 10000; // milliseconds
+    return container.cgroup().freeze(patience);
+}
+
+Result<> resume(const Context& context, const std::string& id)
+{
+    auto container = TRY(open_locked(context, id));
+    if (container.status != Status::paused)
+        return failure(ErrorKind::wrong_state, fmt::format("container not paused: {}", status_name(container.status)));
+    return container.cgroup().thaw();
+}
+
+Result<> update(const Context& context, const std::string& id, const spec::Resources& resources)
+{
+    auto container = TRY(open_locked(context, id));
+    if (container.status == Status::stopped || container.status == Status::creating)
+        return failure(ErrorKind::wrong_state, "container not running");
+    return container.cgroup().update(resources);
+}
+
+} // namespace brig::container

@@ -8,13 +8,15 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CXX = $(shell command -v ccache) g++
 CC = gcc
+PYTEST = /usr/bin/python3 -m pytest
 VERSION := $(shell cat VERSION)
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor -Wundef -Wno-missing-field-initializers -Werror
 # No locale, no iostreams, no exceptions: each of them costs start-up time (docs/performance.md).
 CPPFLAGS = -Iruntime -D_GNU_SOURCE -DFMT_HEADER_ONLY -DFMT_STATIC_THOUSANDS_SEPARATOR="','"
-CXXFLAGS = -std=c++20 -O2 -g1 -fPIE -fno-rtti -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections
+CXXFLAGS = -std=c++20 -O2 -g1 -fPIE -fno-rtti -fstack-protector-strong -ffunction-sections -fdata-sections $(HARDENING)
+HARDENING = -D_FORTIFY_SOURCE=2
 EXCEPTIONS = -fno-exceptions
 LDFLAGS = -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 LDLIBS = -lseccomp -lcap -ljson-c
@@ -33,7 +35,11 @@ archives_upto = $(patsubst %,$(BUILD)/lib/%.a,$(call reverse,$(call upto,$(1),$(
 .PHONY: all
 all: $(BUILD)/brig ## build the runtime
 
-$(BUILD)/brig: $(call objects_of,command) $(ARCHIVES)
+# The program that runs carries no debug information: it is read at each start. brig.debug has it for debuggers.
+$(BUILD)/brig: $(BUILD)/brig.debug
+	objcopy --strip-all $< $@
+
+$(BUILD)/brig.debug: $(call objects_of,command) $(ARCHIVES)
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $(call objects_of,command) $(call reverse,$(ARCHIVES)) $(LDLIBS)
 
 define layer_rule
@@ -63,7 +69,7 @@ $(BUILD)/obj/tests/%.o: tests/%.cpp
 define unit_rule
 $(BUILD)/tests/unit-$(1): $(call test_objects,unit/$(1)) $(call archives_upto,$(1))
 	@mkdir -p $$(@D)
-	$(CXX) -o $$@ $$^ -lcriterion -lseccomp -lcap -ljson-c
+	$(CXX) $(TEST_CXXFLAGS) -o $$@ $$^ -lcriterion -lseccomp -lcap -ljson-c
 endef
 $(foreach layer,$(UNIT_LAYERS),$(eval $(call unit_rule,$(layer))))
 
@@ -72,15 +78,102 @@ KERNEL_PROBES = $(patsubst tests/kernel/probe_%.cpp,$(BUILD)/tests/probe-%,$(wil
 
 $(KERNEL_PROBES): $(BUILD)/tests/probe-%: $(BUILD)/obj/tests/kernel/probe_%.o $(call archives_upto,setup)
 	@mkdir -p $(@D)
-	$(CXX) -o $@ $^ -lseccomp -lcap -ljson-c
+	$(CXX) $(TEST_CXXFLAGS) -o $@ $^ -lseccomp -lcap -ljson-c
 
 $(BUILD)/tests/kernel: $(filter-out $(BUILD)/obj/tests/kernel/probe_%,$(call test_objects,kernel)) \
 	$(call archives_upto,setup) | $(KERNEL_PROBES)
 	@mkdir -p $(@D)
-	$(CXX) -o $@ $^ -lcriterion -lseccomp -lcap -ljson-c
+	$(CXX) $(TEST_CXXFLAGS) -o $@ $^ -lcriterion -lseccomp -lcap -ljson-c
 
-.PHONY: unit
-unit: $(UNIT_PROGRAMS) ## run the unit tests of the pure layers
-	@set -e; for program in $(UNIT_PROGRAMS); do $$program --quiet && echo "$$program ok"; done
+$(BUILD)/tests/probe: tests/support/probe.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -static -Wall -Wextra -o $@ $<
+
+.PHONY: unit kernel-tests container-tests security-tests endtoend-tests test test-reference
+unit: $(UNIT_PROGRAMS) ## run the unit tests of the pure layers (no root needed)
+	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
+
+kernel-tests: $(BUILD)/tests/kernel $(KERNEL_PROBES) ## run the tests of the wrappers and of the set-up against this kernel
+	BUILD=$(BUILD) $(BUILD)/tests/kernel
+
+BRIG ?= $(abspath $(BUILD)/brig)
+container-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run the command-line contract
+	BRIG=$(BRIG) $(PYTEST) -q tests/container
+
+security-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run the attacks, each with a positive control
+	BRIG=$(BRIG) $(PYTEST) -q tests/security
+
+endtoend-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run Docker, containerd, Podman and Buildah on brig
+	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
+
+test: deps ## install what is missing, then run every test
+	$(MAKE) unit kernel-tests
+	$(MAKE) all $(BUILD)/tests/probe
+	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/bench
+
+test-reference: deps $(BUILD)/tests/probe ## run the portable contract cases against another runtime: BRIG=runc
+	BRIG=$(BRIG) $(PYTEST) -q tests/container
+
+.PHONY: deps demo bench images sanitize lint format tidy install uninstall clean help
+deps: ## install what is missing of the distribution's packages
+	@tools/deps
+
+demo: deps ## show brig at work, by hand and under Docker
+	$(MAKE) all
+	BRIG=$(BRIG) tools/demo
+
+bench: deps ## measure brig beside crun, runc and the kernel's floor
+	$(MAKE) all
+	BRIG=$(BRIG) tests/bench/bench $(BENCH_ARGS)
+
+images: ## build the sandbox images' root file systems
+	images/build python $(BUILD)/images
+	images/build busybox $(BUILD)/images
+
+# A build of its own with the address and undefined-behaviour sanitizers; the static program cannot have them.
+sanitize: deps ## run the unit, kernel and command-line tests with sanitizers
+	$(MAKE) BUILD=$(BUILD)/sanitize LDFLAGS="-fsanitize=address,undefined -pie" HARDENING="-fsanitize=address,undefined -O1" \
+		TEST_CXXFLAGS="$(TEST_CXXFLAGS) -fsanitize=address,undefined" sanitize-tests
+
+.PHONY: sanitize-tests
+sanitize-tests: unit kernel-tests
+	$(MAKE) BUILD=$(BUILD) LDFLAGS="$(LDFLAGS)" HARDENING="$(HARDENING)" $(BUILD)/brig.debug $(BUILD)/tests/probe
+	BRIG=$(abspath $(BUILD)/brig.debug) ASAN_OPTIONS=detect_leaks=0 $(PYTEST) -q tests/container
+
+CPP_FILES = $(shell git ls-files '*.cpp' '*.hpp')
+lint: deps ## check format, code rules, scripts and man pages
+	clang-format --dry-run --Werror $(CPP_FILES)
+	tools/check-source
+	git ls-files | xargs -r grep -lE '^#!.*\b(bash|sh)$$' | xargs -r shellcheck
+	for page in docs/man/*.8; do man --warnings -E UTF-8 -l $$page 2>&1 >/dev/null | { ! grep .; } || exit 1; done
+	$(MAKE) -j2 tidy
+
+TIDY_STAMPS = $(patsubst %.cpp,$(BUILD)/tidy/%.ok,$(shell git ls-files 'runtime/*.cpp'))
+tidy: $(TIDY_STAMPS)
+$(BUILD)/tidy/%.ok: %.cpp .clang-tidy
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- -std=c++20 $(CPPFLAGS) -DBRIG_VERSION='"$(VERSION)"' -DBRIG_COMMIT='"$(COMMIT)"' 2>/dev/null
+	@touch $@
+
+format: ## rewrite the sources as .clang-format wants them
+	clang-format -i $(CPP_FILES)
+
+install: $(BUILD)/brig ## install the program, man pages, policies and registration tools: DESTDIR= PREFIX=
+	install -D -m 755 $(BUILD)/brig $(DESTDIR)$(PREFIX)/bin/brig
+	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
+	install -D -m 644 policies/seccomp/default.json $(DESTDIR)$(PREFIX)/share/brig/policies/seccomp/default.json
+	install -D -m 644 tools/registration.py $(DESTDIR)$(PREFIX)/share/brig/tools/registration.py
+	for tool in docker containerd podman; do \
+		install -D -m 755 tools/register-$$tool $(DESTDIR)$(PREFIX)/share/brig/tools/register-$$tool || exit 1; done
+
+uninstall: ## remove what install made
+	rm -f $(DESTDIR)$(PREFIX)/bin/brig $(DESTDIR)$(PREFIX)/share/man/man8/brig.8 $(DESTDIR)$(PREFIX)/share/man/man8/brig-*.8
+	rm -rf $(DESTDIR)$(PREFIX)/share/brig
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-18s %s\n", $$1, $$2}'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -36,7 +36,8 @@ union bpf_attr load_request(std::span<const struct bpf_insn> instructions)
     attributes.insns = address(instructions.data());
     attributes.insn_cnt = static_cast<uint32_t>(instructions.size());
     attributes.license = address("Apache-2.0");
-    std::strcpy(attributes.prog_name, "brig_devices");
+    constexpr std::string_view name = "brig_devices";
+    name.copy(attributes.prog_name, name.size());
     return attributes;
 }
 

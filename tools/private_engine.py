@@ -48,6 +48,8 @@ class PrivateEngine:
         self.name = name
         # Unix socket names have 108 bytes: the folder has to have a short path.
         self.folder = folder or tempfile.mkdtemp(prefix="brig-engine-")
+        # With user namespaces the containers' root is nobody in particular and has to pass through.
+        os.chmod(self.folder, 0o711)
         self.socket = os.path.join(self.folder, "docker.sock")
         self.containerd_socket = os.path.join(self.folder, "containerd.sock")
         self.pidfile = os.path.join(self.folder, "docker.pid")
@@ -80,6 +82,7 @@ class PrivateEngine:
         for process in (self.dockerd, self.containerd):
             self._end(process)
         self.dockerd = self.containerd = None
+        self._kill_leftovers()
         self._remove_cgroups()
         self._unmount_leftovers()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -189,6 +192,26 @@ class PrivateEngine:
             inside = self.cgroup_parent in top
             found += [os.path.join(top, name) for name in folders if inside or f"/{name}" == self.cgroup_parent]
         return sorted(found, key=len, reverse=True)
+
+    def _kill_leftovers(self):
+        """A runtime that hangs keeps its shim alive after both daemons; the folder's name tells them from all others."""
+        for _ in range(3):
+            for pid in self._processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+
+    def _processes(self):
+        found = set()
+        for folder in self.cgroups():
+            with contextlib.suppress(OSError), open(f"{folder}/cgroup.procs", encoding="ascii") as file:
+                found.update(map(int, file.read().split()))
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+                if any(word.startswith(os.fsencode(self.folder) + b"/") for word in words):
+                    found.add(int(pid))
+        return found - {os.getpid()}
 
     def _unmount_leftovers(self):
         """dockerd keeps the mount of its own network namespace until the next boot."""

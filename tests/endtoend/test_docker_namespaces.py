@@ -19,7 +19,7 @@ def engine_namespace(docker, kind):
 def test_network_none_has_loopback_alone(docker):
     words = docker.output(IMAGE, "sh", "-c", "ls /sys/class/net; ip route; cat /proc/net/route | wc -l")
     assert words.split() == ["lo", "1"]
-    refused = docker.run(IMAGE, "sh", "-c", "nc -w 2 192.0.2.1 80")
+    refused = docker.run(IMAGE, "sh", "-c", "nc -w 2 172.17.0.1 80")
     assert refused.returncode != 0 and "unreachable" in refused.stderr
 
 

@@ -73,7 +73,12 @@ def test_logs(docker):
     docker.wait_for(container, Status="exited")
     result = docker("logs", container)
     assert (result.stdout, result.stderr) == ("line 1\nline 2\nline 3\n", "bad\n")
-    assert docker("logs", "--tail=1", container).stderr == "bad\n"
+
+
+def test_last_line_of_the_logs(docker):
+    container = docker.detached(IMAGE, "sh", "-c", "for i in 1 2 3; do echo line $i; done")
+    docker.wait_for(container, Status="exited")
+    assert docker.ok("logs", "--tail=1", container) == "line 3"
 
 
 @pytest.mark.parametrize("user, uid, gid", [("1000", 1000, 1000), ("1000:1234", 1000, 1234), ("sandbox", 1000, 1000),

@@ -145,8 +145,12 @@ def test_process_of_another_user_cannot_be_traced(docker):
 
 
 def test_network_has_no_way_out(kuro):
-    result = kuro("sh", "-c", "ls /sys/class/net; nc -w 2 192.0.2.1 80")
+    # The address is that of the private engine's own bridge: with a network it answers, if only with a refusal.
+    knock = ["sh", "-c", "ls /sys/class/net; nc -w 2 172.17.0.1 80"]
+    result = kuro(*knock)
     assert result.stdout.split() == ["lo"] and "unreachable" in result.stderr
+    result = kuro(*knock, without=["--network"])
+    assert "eth0" in result.stdout.split() and "refused" in result.stderr
 
 
 def test_no_other_process_is_seen(kuro):

@@ -41,15 +41,13 @@ Result<> check_path(const std::string& path)
             return failure(bad_path(path, "contains a control character"));
     // The root cgroup has no limits, and ending a container there would end the host.
     if (clean_path("/" + path) == "/")
-        return failure(bad_path(path, "is the root cgroup").with_hint("give a path of the container's own, e.g. /brig/NAME"));
+        return failure(bad_path(path, "is the root cgroup").with_hint("give a path of the container's own, for example /sandbox/NAME"));
     return {};
 }
 
-Result<std::string> wanted_path(const CgroupRequest& request, const HostFacts& facts)
+Result<std::string> wanted_path(const CgroupRequest& request)
 {
-    std::string path = request.cgroups_path;
-    if (path.empty())
-        path = is_privileged(facts) ? "/brig/" + request.id : request.id;
+    const std::string& path = request.cgroups_path.empty() ? request.id : request.cgroups_path;
     TRY(check_path(path));
     return path;
 }
@@ -238,7 +236,7 @@ Result<Cgroup> make_cgroup_plan(const CgroupRequest& request, const spec::Resour
         return Cgroup();
     Cgroup plan;
     plan.driver = CgroupDriver::file_system;
-    plan.directories = make_directories(TRY(wanted_path(request, facts)), facts);
+    plan.directories = make_directories(TRY(wanted_path(request)), facts);
     if (plan.directories.empty())
         return failure(no_hierarchy(facts));
     TRY(add_limits(plan.directories, wanted));

@@ -18,8 +18,9 @@ namespace brig::plan {
 struct CgroupRequest {
     std::string id;
     // linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative: below the caller's own cgroup (v1) or
-    // beside it (v2, where a cgroup with processes cannot have limited children). Empty: "/brig/<id>"; without privilege
-    // none at all when no limit asks for one, else beside the caller's own.
+    // beside it (v2, where a cgroup with processes cannot have limited children). Empty: the id as relative path, as in
+    // runc, so that limits of the caller hold for its containers; without privilege no cgroup at all unless a limit asks
+    // for one.
     std::string cgroups_path;
     CgroupDriver driver = CgroupDriver::file_system;
 };

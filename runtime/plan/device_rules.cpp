@@ -72,6 +72,10 @@ Result<> check_number(const std::optional<int64_t>& number, std::string_view nam
 
 Result<> check_rule(const spec::DeviceRule& rule)
 {
+    // The specification lets it out without saying what that means; "all" would be an open door by mistake.
+    if (rule.access.empty())
+        return failure(Error(ErrorKind::invalid, fmt::format("{}.access is empty", property))
+                           .with_hint("say which of r, w and m is meant"));
     if (rule.type != 'a' && rule.type != 'c' && rule.type != 'b')
         return failure(
             Error(ErrorKind::invalid, fmt::format("{}.type is {}", property, quoted(std::string_view(&rule.type, 1))))
@@ -105,7 +109,7 @@ unsigned device_access(const spec::DeviceRule& rule)
     unsigned access = 0;
     for (char letter : rule.access)
         access |= letter == 'r' ? access_read : letter == 'w' ? access_write : access_mknod;
-    return rule.access.empty() ? static_cast<unsigned>(access_all) : access;
+    return access;
 }
 
 std::string device_access_text(unsigned access)
@@ -129,6 +133,7 @@ Result<std::vector<spec::DeviceRule>> effective_device_rules(const std::vector<s
 {
     std::vector<spec::DeviceRule> effective;
     spec::DeviceRule deny_all;
+    deny_all.access = "rwm";
     effective.push_back(deny_all);
     for (const auto& given : rules) {
         auto rule = normalized(given);
@@ -218,10 +223,9 @@ private:
                           fmt::format("{}: cgroup v1 cannot apply the rule {} inside the earlier rule {}", property,
                                       rule_text(rule), rule_text(exception)))
                         .with_hint("name the allowed devices one by one, or use a host with cgroup v2"));
-            unsigned rest = device_access(exception) & ~common;
-            exception.access = rest == 0 ? "none" : device_access_text(rest);
+            exception.access = device_access_text(device_access(exception) & ~common);
         }
-        std::erase_if(m_exceptions, [](const spec::DeviceRule& exception) { return exception.access == "none"; });
+        std::erase_if(m_exceptions, [](const spec::DeviceRule& exception) { return exception.access.empty(); });
         return {};
     }
 

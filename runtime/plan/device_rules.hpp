@@ -17,13 +17,14 @@ namespace brig::plan {
 // Access as bits of BPF_DEVCG_ACC_*, so that the device filter can use them as they are.
 enum DeviceAccess : unsigned { access_mknod = 1, access_read = 2, access_write = 4, access_all = 7 };
 
-// Of a checked rule. Empty means all.
+// Of a checked rule.
 unsigned device_access(const spec::DeviceRule& rule);
 std::string device_access_text(unsigned access);
 // Every device, every access.
 bool is_reset_rule(const spec::DeviceRule& rule);
 
-// The rules and the defaults, checked: kind invalid for unknown types, access letters and numbers.
+// The rules and the defaults, checked: kind invalid for unknown types and numbers, and for
+// access that is empty (as in runc) or has other letters.
 Result<std::vector<spec::DeviceRule>> effective_device_rules(const std::vector<spec::DeviceRule>& rules);
 
 // devices.deny and devices.allow for a cgroup v1 directory. v1 has exceptions to one default and ignores silently what it

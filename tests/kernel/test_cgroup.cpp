@@ -595,6 +595,7 @@ Test(cgroup, devices_are_filtered)
     Guard control{create(facts, unique_path(), [] {
         spec::Resources all;
         all.devices.emplace_back().allow = true;
+        all.devices[0].access = "rwm";
         return all;
     }())};
     Probe probe(control.group, "open", "/dev/kmsg");
@@ -704,7 +705,9 @@ Test(cgroup, frozen_processes_stop_and_still_die)
         cr_expect(*guard.group.frozen());
         expect_success(guard.group.kill_all(SIGTERM));
         cr_expect(*guard.group.frozen(), "only SIGKILL thaws");
-        cr_expect_eq(guard.group.processes()->size(), 4u);
+        // cgroup v2 lets a fatal signal end a frozen process, the freezer of v1 does not.
+        if (v1)
+            cr_expect_eq(guard.group.processes()->size(), 4u);
         expect_success(guard.group.kill_all(SIGKILL));
         expect_success(guard.group.remove(patience));
     }

@@ -69,7 +69,7 @@ bool allows(const std::vector<spec::DeviceRule>& rules, uint32_t type, uint32_t 
 Test(device_filter, nothing_is_allowed_without_rules)
 {
     cr_expect(!allows({}, character, 1, 3, r));
-    cr_expect(!allows({rule(false, 'a', {}, {}, "")}, block, 8, 0, m));
+    cr_expect(!allows({rule(false, 'a', {}, {}, "rwm")}, block, 8, 0, m));
 }
 
 Test(device_filter, the_default_devices)
@@ -102,9 +102,9 @@ Test(device_filter, the_last_rule_wins_for_each_bit)
 
 Test(device_filter, a_rule_for_everything_hides_what_came_before)
 {
-    std::vector rules = {rule(false, 'c', 1, 3, ""), rule(true, 'a', {}, {}, "rwm")};
+    std::vector rules = {rule(false, 'c', 1, 3, "rwm"), rule(true, 'a', {}, {}, "rwm")};
     cr_expect(allows(rules, character, 1, 3, r | w));
-    rules.push_back(rule(false, 'b', {}, {}, ""));
+    rules.push_back(rule(false, 'b', {}, {}, "rwm"));
     cr_expect(!allows(rules, block, 8, 0, r));
     cr_expect(allows(rules, character, 4, 0, r));
     cr_expect(make_device_filter(rules).size() < make_device_filter({rules[0], rules[0], rules[0], rules[2]}).size(),

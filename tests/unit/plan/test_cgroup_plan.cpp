@@ -358,7 +358,7 @@ Test(cgroup_plan, paths_on_every_layout)
         const char* v1;
         const char* v2;
     } rows[] = {
-        {"", "/brig/box", "/brig/box"},
+        {"", "/user/me/box", "/system.slice/box"},
         {"/docker/abc", "/docker/abc", "/docker/abc"},
         {"//docker///abc/.", "/docker/abc", "/docker/abc"},
         {"pod/abc", "/user/me/pod/abc", "/system.slice/pod/abc"},
@@ -525,7 +525,7 @@ Test(cgroup_plan, devices_are_denied_but_for_the_default_ones)
 {
     cr_expect(device_writes({}) == "devices.deny=a; " + default_devices, "%s", device_writes({}).c_str());
     cr_expect(device_writes({rule(false, 'a', {}, {}, "rwm")}) == device_writes({}));
-    cr_expect(device_writes({rule(false, 'a', -1, -1, "")}) == device_writes({}));
+    cr_expect(device_writes({rule(false, 'a', -1, -1, "mwr")}) == device_writes({}));
 }
 
 Test(cgroup_plan, equal_devices_become_one_exception)
@@ -539,6 +539,8 @@ Test(cgroup_plan, all_devices_allowed_needs_no_exception)
     cr_expect(device_writes({rule(true, 'a', {}, {}, "rwm")}) == "devices.allow=a");
     auto text = device_writes({rule(true, 'a', {}, {}, "rwm"), rule(false, 'b', 8, {}, "rwm")});
     cr_expect(text == "devices.allow=a; devices.deny=b 8:* rwm", "%s", text.c_str());
+    text = device_writes({rule(true, 'a', {}, {}, "rwm"), rule(false, 'c', 1, 3, "w")});
+    cr_expect(text == "devices.allow=a; devices.deny=c 1:3 w", "%s", text.c_str());
 }
 
 Test(cgroup_plan, a_wider_denial_takes_back_what_it_covers)
@@ -564,14 +566,14 @@ Test(cgroup_plan, type_a_with_numbers_means_both_types)
 
 Test(cgroup_plan, a_denied_default_device_stays_denied)
 {
-    auto text = device_writes({rule(false, 'a', {}, {}, ""), rule(false, 'c', 10, 200, "rwm")});
+    auto text = device_writes({rule(false, 'a', {}, {}, "rwm"), rule(false, 'c', 10, 200, "rwm")});
     cr_expect(!contains(text, "10:200"), "%s", text.c_str());
     cr_expect(contains(text, "c 5:2 rwm"));
 }
 
 Test(cgroup_plan, malformed_device_rules_are_refused)
 {
-    for (const auto& bad : {rule(true, 'x', 1, 1, "r"), rule(true, 'c', 1, 1, "q"), rule(true, 'c', -2, 1, "r"),
+    for (const auto& bad : {rule(true, 'x', 1, 1, "r"), rule(true, 'c', 1, 1, "q"), rule(true, 'c', 1, 1, ""), rule(true, 'c', -2, 1, "r"),
                             rule(true, 'c', 1, int64_t(1) << 32, "r")})
         cr_expect(contains(device_writes({bad}), "linux.resources.devices"), "%c", bad.type);
 }

@@ -337,7 +337,9 @@ std::string value_of_key(std::string_view text, std::string_view key)
 namespace {
 
 // The kernel announces everything but the last steps of a dying task; those take microseconds.
-constexpr int64_t short_pause = 200;
+constexpr int64_t short_pause = 200; // microseconds
+// Events wake us at once; this only bounds what a missed one could cost.
+constexpr int64_t longest_wait = 100; // milliseconds
 
 Result<> wait_until_unpopulated(const std::string& directory, int64_t deadline)
 {
@@ -346,8 +348,9 @@ Result<> wait_until_unpopulated(const std::string& directory, int64_t deadline)
         return {}; // gone: the next rmdir tells
     while (value_of_key(TRY(kernel::read_from_start(*events, small_file)), "populated") == "1") {
         int64_t left = deadline - kernel::monotonic_milliseconds();
-        if (left <= 0 || !TRY(kernel::wait_for_change(*events, left)))
+        if (left <= 0)
             return {};
+        (void)TRY(kernel::wait_for_change(*events, std::min(left, longest_wait)));
     }
     kernel::sleep_microseconds(short_pause);
     return {};
@@ -359,7 +362,7 @@ Result<> wait_for_processes(const std::string& directory, int64_t deadline)
         auto pidfd = kernel::pidfd_open(process);
         int64_t left = deadline - kernel::monotonic_milliseconds();
         if (pidfd && left > 0)
-            TRY(kernel::wait_for_end(*pidfd, left));
+            TRY(kernel::wait_for_end(*pidfd, std::min(left, longest_wait)));
     }
     kernel::sleep_microseconds(short_pause);
     return {};

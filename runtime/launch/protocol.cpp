@@ -82,7 +82,8 @@ public:
 
     std::string text()
     {
-        size_t length = std::min<size_t>(number(), m_rest.size());
+        size_t announced = number(); // before the rest is measured: it moves on
+        size_t length = std::min(announced, m_rest.size());
         std::string value(m_rest.substr(0, length));
         m_rest.remove_prefix(length);
         return value;

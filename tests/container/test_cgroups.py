@@ -55,9 +55,10 @@ def remove_parent(path):
 
 
 def test_default_path_has_the_id(runtime, bundle):
+    """runc puts it below the caller's own, crun and brig at the top: only the last part is a contract."""
     container = runtime.running(bundle)
     for controller in ("memory", "pids", "cpu"):
-        assert container.cgroup(controller) == own(controller) / container.id
+        assert container.cgroup(controller).name == container.id
 
 
 @pytest.mark.parametrize("path", ["/../../{tag}-up", "../../../{tag}-up"])
@@ -353,7 +354,6 @@ def test_mknod_is_allowed_and_open_is_not(runtime, bundle):
 @pytest.mark.parametrize("rule,words", [
     ({"allow": True, "type": "z", "access": "rwm"}, "type"),
     brig_only("runc 1.1.5 takes any", {"allow": True, "type": "c", "access": "x"}, "access"),
-    brig_only("runc 1.1.5 takes no access for all", {"allow": True, "type": "c", "access": ""}, "access"),
 ])
 def test_bad_device_rules(runtime, bundle, rule, words):
     bundle.linux["resources"]["devices"] = [rule]

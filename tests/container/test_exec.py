@@ -349,8 +349,8 @@ def test_one_after_another(container):
 
 def test_end_of_container_ends_exec(runtime, bundle):
     container = runtime.running(bundle)
-    process = runtime.spawn("exec", container.id, "/bin/probe", "sleep", stdout=subprocess.DEVNULL)
-    wait_until(lambda: len(runtime.ok("ps", "--format", "json", container.id).json()) == 2, "the second process")
+    process = runtime.spawn("exec", container.id, "/bin/probe", "catch-signals", stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
     container.kill("KILL")
     assert process.wait(20) == 137
     container.wait_for("stopped")

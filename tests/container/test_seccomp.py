@@ -194,7 +194,7 @@ def test_flags(runtime, bundle, flags):
 
 @pytest.mark.parametrize("seccomp,words", [
     ({"defaultAction": "SCMP_ACT_NOPE"}, "SCMP_ACT_NOPE"),
-    ({"defaultAction": ""}, "action"),
+    ({"defaultAction": ""}, "Action"),
     ({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_NOPE"]}, "SCMP_ARCH_NOPE"),
     ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule("sync", "SCMP_ACT_NOPE")]}, "SCMP_ACT_NOPE"),
     ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule("sync", "SCMP_ACT_ERRNO", args=[

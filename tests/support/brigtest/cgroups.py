@@ -52,10 +52,21 @@ def of_process(pid):
 
 
 def folders_with(text):
-    """All cgroup folders with `text` in their path."""
+    """All cgroup folders with `text` in their path below the mount."""
     found = set()
     for mount in {place.mount for place in hierarchies().values()}:
-        for folder, names, _ in os.walk(mount):
-            found.update(os.path.join(folder, name) for name in names
-                         if text in os.path.join(folder, name)[len(str(mount)):])
+        found.update(str(mount) + path for path in _below(str(mount), "") if text in path)
     return found
+
+
+def _below(mount, path):
+    """Paths of all cgroups below; kernfs counts sub-folders in the links, so leaves with their many files are not read."""
+    try:
+        if os.stat(mount + path).st_nlink <= 2:
+            return
+        names = [entry.name for entry in os.scandir(mount + path) if entry.is_dir(follow_symlinks=False)]
+    except OSError:  # removed meanwhile
+        return
+    for name in names:
+        yield f"{path}/{name}"
+        yield from _below(mount, f"{path}/{name}")

@@ -119,6 +119,8 @@ Record first_record(const PlannedContainer& planned)
     record.namespaces = namespaces_to_join(plan.namespaces);
     record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
     record.cgroups = cgroup::locations_of(plan.cgroup);
+    record.has_poststart_hooks = !plan.hooks.poststart.empty();
+    record.has_poststop_hooks = !plan.hooks.poststop.empty();
     return record;
 }
 
@@ -143,8 +145,7 @@ public:
         undo.add([&] { abandon(outcome); });
         TRY(finish(outcome));
         undo.keep();
-        Created created{std::move(m_record), std::move(outcome.launched), m_planned.plan.hooks};
-        return created;
+        return Created{std::move(m_record), std::move(outcome.launched), m_planned.plan.hooks.poststart};
     }
 
 private:

@@ -66,13 +66,11 @@ namespace {
 void run_poststop_hooks(const Context& context, const StateDirectory& directory, const Record& record)
 {
     auto text = directory.read_file("config.json");
-    if (!text)
-        return; // a create that was killed before it wrote it: its hooks never ran
-    auto spec = spec::read_spec(*text);
-    if (!spec || !spec->hooks || spec->hooks->poststop.empty())
-        return;
-    setup::run_hooks_and_warn({"poststop", hook_state(record, Status::stopped).to_text(), record.bundle}, spec->hooks->poststop,
-                              context.log);
+    auto spec = text ? spec::read_spec(*text) : failure(text.error());
+    if (!spec)
+        return context.log.warning(fmt::format("poststop hooks did not run: {}", spec.error().message()));
+    setup::run_hooks_and_warn({"poststop", hook_state(record, Status::stopped).to_text(), record.bundle},
+                              spec->hooks.value_or(spec::Hooks{}).poststop, context.log);
 }
 
 // Where the cgroup of a container is by its saved configuration; empty when that is damaged too.
@@ -118,7 +116,7 @@ Result<> remove(const Context& context, const std::string& id, bool force)
                            .with_hint("kill it first or use --force"));
     TRY(end_all_processes(*record));
     TRY(cgroup::Cgroup::at(record->cgroups).remove(patience));
-    if (record->complete)
+    if (record->complete && record->has_poststop_hooks)
         run_poststop_hooks(context, directory, *record);
     return store.remove(id);
 }

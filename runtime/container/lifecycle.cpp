@@ -16,17 +16,10 @@ namespace brig::container {
 
 namespace {
 
-Result<spec::Spec> saved_spec(const StateDirectory& directory)
+void run_poststart_hooks(const Context& context, const Record& record, const std::vector<spec::Hook>& hooks)
 {
-    return spec::read_spec(TRY(directory.read_file("config.json")));
-}
-
-void run_poststart_hooks(const Context& context, const Record& record, const spec::Hooks& hooks)
-{
-    if (hooks.poststart.empty())
-        return;
-    setup::run_hooks_and_warn({"poststart", hook_state(record, Status::running).to_text(), record.bundle}, hooks.poststart,
-                              context.log);
+    if (!hooks.empty())
+        setup::run_hooks_and_warn({"poststart", hook_state(record, Status::running).to_text(), record.bundle}, hooks, context.log);
 }
 
 tl::unexpected<Error> cannot_start(Status status)
@@ -52,16 +45,17 @@ Result<> start(const Context& context, const std::string& id)
     TRY(channel.send(launch::MessageKind::start));
     TRY(launch::wait_for_execve(channel));
     TRY(directory.remove_file("start.sock"));
-    spec::Spec spec = TRY(saved_spec(directory));
-    if (spec.hooks)
-        run_poststart_hooks(context, record, *spec.hooks);
+    if (!record.has_poststart_hooks)
+        return {};
+    auto spec = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));
+    run_poststart_hooks(context, record, spec.hooks.value_or(spec::Hooks{}).poststart);
     return {};
 }
 
 Result<> start(const Context& context, Created& created)
 {
     TRY(created.launched.start());
-    run_poststart_hooks(context, created.record, created.hooks);
+    run_poststart_hooks(context, created.record, created.poststart_hooks);
     return {};
 }
 

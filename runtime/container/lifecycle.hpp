@@ -43,7 +43,7 @@ struct CreateRequest {
 struct Created {
     Record record;
     launch::Launched launched; // pid, pidfd, start channel, terminal master
-    spec::Hooks hooks;
+    std::vector<spec::Hook> poststart_hooks;
 };
 
 // Reads <bundle>/<file> with a limit of 16 MiB.

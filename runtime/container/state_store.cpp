@@ -80,6 +80,8 @@ Json record_to_json(const Record& record)
     json.set("startTime", Json::unsigned_number(record.start_time));
     json.set("complete", Json::boolean(record.complete));
     json.set("hostPidNamespace", Json::boolean(record.host_pid_namespace));
+    json.set("hasPoststartHooks", Json::boolean(record.has_poststart_hooks));
+    json.set("hasPoststopHooks", Json::boolean(record.has_poststop_hooks));
     json.set("namespaces", Json::unsigned_number(record.namespaces));
     json.set("cgroups", cgroup::locations_to_json(record.cgroups));
     return json;
@@ -101,6 +103,8 @@ Result<Record> record_from_json(JsonView json)
     record.start_time = TRY(json.member("startTime").unsigned_integer());
     record.complete = json.member("complete").boolean();
     record.host_pid_namespace = json.member("hostPidNamespace").boolean();
+    record.has_poststart_hooks = json.member("hasPoststartHooks").boolean();
+    record.has_poststop_hooks = json.member("hasPoststopHooks").boolean();
     record.namespaces = TRY(json.member("namespaces").unsigned_integer());
     record.cgroups = TRY(cgroup::locations_from_json(json.member("cgroups")));
     return record;

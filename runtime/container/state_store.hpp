@@ -37,6 +37,8 @@ struct Record {
     uint64_t start_time = 0;  // of the pid: together they are unique (kernel::process_stat)
     bool complete = false;    // create got as far as `created`
     bool host_pid_namespace = false; // kill and delete must go by the cgroup
+    bool has_poststart_hooks = false; // so that start and delete read config.json only when they must
+    bool has_poststop_hooks = false;
     uint64_t namespaces = 0;  // CLONE_NEW* of all namespaces that differ from the host's, for exec
     std::vector<cgroup::Location> cgroups;
 };

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "plan/cgroup_plan.hpp"
 #include "plan/mount_plan.hpp"
+#include "spec/sysctl.hpp"
 #include "spec/vocabulary.hpp"
 
 #include <algorithm>
@@ -70,17 +71,6 @@ Result<Namespaces> plan_namespaces(const spec::Linux& linux, const HostFacts& fa
     return planned;
 }
 
-// "net.ipv4.ip_forward" and "net/ipv4/ip_forward" are the same; with a slash first, dots belong to names (VLAN devices).
-std::string sysctl_path(const std::string& name)
-{
-    std::string path = name;
-    auto first = name.find_first_of("./");
-    if (first != std::string::npos && name[first] == '.')
-        for (char& character : path)
-            character = character == '.' ? '/' : character == '/' ? '.' : character;
-    return path;
-}
-
 // Parts of the specification that this version does not do are refused here, in one place.
 Result<> refuse_unsupported(const spec::Spec& spec)
 {
@@ -93,8 +83,6 @@ Result<> refuse_unsupported(const spec::Spec& spec)
         return refuse("linux.netDevices");
     if (linux.intel_rdt)
         return refuse("linux.intelRdt");
-    if (linux.memory_policy)
-        return refuse("linux.memoryPolicy");
     return {};
 }
 
@@ -121,7 +109,7 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     if (user_namespace)
         plan.root.mounts_before_cgroup = 0;
     for (const auto& [name, value] : linux.sysctl)
-        plan.sysctls.push_back({sysctl_path(name), value});
+        plan.sysctls.push_back({TRY(spec::parse_sysctl(name)).path, value});
 
     plan.process = TRY(make_process_plan(*spec.process, facts, user_namespace));
     plan.process.env.insert(plan.process.env.end(), request.extra_environment.begin(), request.extra_environment.end());

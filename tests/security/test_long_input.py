@@ -121,7 +121,8 @@ NUL = "\0"
 
 
 @pytest.mark.parametrize("place, value", [
-    ("root.path", f"rootfs{NUL}/../.."), ("process.cwd", f"/{NUL}/proc/self/fd/3"), brig_only("the kernel takes it, runc passes it", "hostname", f"here{NUL}there"),
+    ("root.path", f"rootfs{NUL}/../.."), ("process.cwd", f"/{NUL}/proc/self/fd/3"),
+    brig_only("the kernel takes it, runc passes it", "hostname", f"here{NUL}there"),
     ("process.args", [f"/bin/probe{NUL}x", "ids"]), ("process.env", [f"PATH=/bin{NUL}LD_PRELOAD=/x"]),
     ("linux.maskedPaths", [f"/proc/version{NUL}x"]), ("linux.readonlyPaths", [f"/proc/sys{NUL}x"]),
     ("linux.cgroupsPath", f"/brig{NUL}/x"), ("linux.sysctl", {f"kernel.msgmax{NUL}x": "54321"}),

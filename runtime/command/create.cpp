@@ -15,7 +15,7 @@ constexpr std::array options = {
     preserve_fds_option,
     no_pivot_option,
     no_new_keyring_option,
-    Option{"detach", 'd', OptionType::flag, "", ""},       // containerd may send it: create always detaches
+    Option{"detach", 'd', OptionType::flag, "", ""}, // containerd may send it: create always detaches
     Option{"no-subreaper", 0, OptionType::flag, "", ""},
 };
 

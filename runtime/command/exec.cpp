@@ -1,8 +1,8 @@
+#include "container/exec.hpp"
 #include "base/text.hpp"
 #include "command/foreground.hpp"
 #include "command/inherited.hpp"
 #include "command/new_container.hpp"
-#include "container/exec.hpp"
 #include "kernel/files.hpp"
 
 #include <array>

@@ -78,9 +78,8 @@ public:
     void prepare(Watches watches) const
     {
         watches.input = {.fd = 0, .for_reading = m_input_open && m_input.empty()};
-        watches.master = {.fd = m_master_open ? m_master.get() : -1,
-                          .for_reading = m_output.empty(),
-                          .for_writing = !m_input.empty()};
+        watches.master = {
+            .fd = m_master_open ? m_master.get() : -1, .for_reading = m_output.empty(), .for_writing = !m_input.empty()};
         watches.output = {.fd = 1, .for_writing = !m_output.empty()};
     }
 

@@ -33,9 +33,8 @@ struct LevelWord {
 };
 
 constexpr std::array level_words = {
-    LevelWord{"debug", LogLevel::debug},     LevelWord{"info", LogLevel::info},
-    LevelWord{"warning", LogLevel::warning}, LevelWord{"warn", LogLevel::warning},
-    LevelWord{"error", LogLevel::error},
+    LevelWord{"debug", LogLevel::debug},  LevelWord{"info", LogLevel::info},   LevelWord{"warning", LogLevel::warning},
+    LevelWord{"warn", LogLevel::warning}, LevelWord{"error", LogLevel::error},
 };
 
 std::optional<LogLevel> find_level(std::string_view name)

@@ -22,8 +22,7 @@ Result<unsigned> listen_descriptors()
         return 0;
     auto number = parse_unsigned(count);
     if (!number || *number > most_extra)
-        return failure(ErrorKind::invalid, fmt::format("$LISTEN_FDS is {}, which is not a number of descriptors",
-                                                       quoted(count)));
+        return failure(ErrorKind::invalid, fmt::format("$LISTEN_FDS is {}, which is not a number of descriptors", quoted(count)));
     return static_cast<unsigned>(*number);
 }
 
@@ -31,8 +30,8 @@ Result<> check_open(unsigned first, unsigned count, std::string_view source)
 {
     for (unsigned index = 0; index < count; ++index)
         if (!kernel::is_inherited(FdRef(static_cast<int>(first + index))))
-            return failure(Error(ErrorKind::invalid, fmt::format("file descriptor {} is not open ({} of {} of {})",
-                                                                 first + index, index + 1, count, source))
+            return failure(Error(ErrorKind::invalid, fmt::format("file descriptor {} is not open ({} of {} of {})", first + index,
+                                                                 index + 1, count, source))
                                .with_hint("descriptors to pass on begin at 3 without a gap"));
     return {};
 }

@@ -57,8 +57,8 @@ Result<int> run(const Invocation& invocation)
 {
     std::string format = invocation.arguments.text("format", "table");
     if (format != "table" && format != "json")
-        return failure(Error(ErrorKind::invalid, fmt::format("invalid format option {}", quoted(format)))
-                           .with_hint("table or json"));
+        return failure(
+            Error(ErrorKind::invalid, fmt::format("invalid format option {}", quoted(format))).with_hint("table or json"));
     auto context = TRY(invocation.query_context());
     States states = TRY(container::list(context));
     if (invocation.arguments.flag("quiet"))

@@ -23,6 +23,45 @@ std::string_view level_name(LogLevel level)
 
 } // namespace
 
+namespace {
+
+// The length of the well-formed sequence (RFC 3629) at the beginning of the text, 0 when there is none.
+size_t sequence_length(std::string_view text)
+{
+    auto byte = [&](size_t index) { return static_cast<unsigned char>(text[index]); };
+    auto is_tail = [&](size_t index) { return index < text.size() && (byte(index) & 0xc0) == 0x80; };
+    unsigned char first = byte(0);
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first <= 0xdf)
+        return is_tail(1) ? 2 : 0;
+    if (first >= 0xe0 && first <= 0xef) {
+        bool overlong_or_surrogate = is_tail(1) && ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f));
+        return is_tail(1) && is_tail(2) && !overlong_or_surrogate ? 3 : 0;
+    }
+    if (first >= 0xf0 && first <= 0xf4) {
+        bool out_of_range = is_tail(1) && ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f));
+        return is_tail(1) && is_tail(2) && is_tail(3) && !out_of_range ? 4 : 0;
+    }
+    return 0;
+}
+
+} // namespace
+
+std::string valid_utf8(std::string_view text)
+{
+    std::string valid;
+    while (!text.empty()) {
+        size_t length = sequence_length(text);
+        if (length > 0)
+            valid += text.substr(0, length);
+        else
+            valid += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+        text.remove_prefix(length > 0 ? length : 1);
+    }
+    return valid;
+}
+
 std::string log_line(LogFormat format, LogLevel level, std::string_view message, std::string_view time)
 {
     if (format == LogFormat::text)
@@ -39,8 +78,8 @@ std::string log_time()
     time_t now = ::time(nullptr);
     struct tm local = {};
     ::localtime_r(&now, &local);
-    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1,
-                                   local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday,
+                                   local.tm_hour, local.tm_min, local.tm_sec);
     long minutes = local.tm_gmtoff / 60;
     if (minutes == 0)
         return text + "Z";
@@ -53,10 +92,11 @@ Log LogOutput::log()
     return Log(m_settings.threshold, [this](LogLevel level, std::string_view message) { write(level, message); });
 }
 
-void LogOutput::write(LogLevel level, std::string_view message)
+void LogOutput::write(LogLevel level, std::string_view text)
 {
     if (level < m_settings.threshold)
         return;
+    std::string message = valid_utf8(text);
     if (!m_settings.file.empty())
         write_to_file(level, message);
     bool to_stderr = level == LogLevel::error || (m_settings.file.empty() && !m_stderr_clean);

@@ -25,6 +25,8 @@ struct LogSettings {
 
 // One line with its line break: {"level":..,"msg":..,"time":..} or time="..." level=... msg="..."
 std::string log_line(LogFormat format, LogLevel level, std::string_view message, std::string_view time);
+// Bytes that are not UTF-8 as \xNN: a message may carry a name from anywhere, and readers of the log want JSON.
+std::string valid_utf8(std::string_view text);
 // RFC 3339 with the local offset.
 std::string log_time();
 

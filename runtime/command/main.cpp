@@ -13,14 +13,13 @@ namespace brig::command {
 
 namespace {
 
-constexpr std::array<const Verb*, 12> verbs = {
-    &create_verb, &delete_verb, &exec_verb, &features_verb, &kill_verb,  &list_verb,
-    &plan_verb,   &ps_verb,     &run_verb,  &spec_verb,     &start_verb, &state_verb,
+constexpr std::array<const Verb*, 15> verbs = {
+    &create_verb, &delete_verb, &exec_verb, &features_verb, &kill_verb,  &list_verb,  &pause_verb,  &plan_verb,
+    &ps_verb,     &resume_verb, &run_verb,  &spec_verb,     &start_verb, &state_verb, &update_verb,
 };
 
 // runc's verbs that this version lacks. Engines call some of them for optional functions and show the answer.
-constexpr std::array<std::string_view, 6> missing_verbs = {"checkpoint", "events", "pause",
-                                                           "restore",    "resume", "update"};
+constexpr std::array<std::string_view, 3> missing_verbs = {"checkpoint", "events", "restore"};
 
 const Verb* find_verb(std::string_view name)
 {
@@ -35,17 +34,15 @@ std::string main_help()
     std::string text = "brig - run OCI containers\n\nUsage: brig [options] VERB [options] [operands]\n\nVerbs:\n";
     for (const Verb* verb : verbs)
         text += fmt::format("  {:<12}{}\n", verb->name, verb->summary);
-    return text + fmt::format("  {:<12}{}\n", "help", "show the help of a verb")
-        + "\nOptions before the verb:\n" + options_help(global_options())
-        + "\nExample:\n  brig spec -b /bundles/web\n  brig run -b /bundles/web web\n";
+    return text + fmt::format("  {:<12}{}\n", "help", "show the help of a verb") + "\nOptions before the verb:\n"
+           + options_help(global_options()) + "\nExample:\n  brig spec -b /bundles/web\n  brig run -b /bundles/web web\n";
 }
 
 Error unknown_verb(std::string_view name)
 {
     if (std::find(missing_verbs.begin(), missing_verbs.end(), name) != missing_verbs.end())
         return Error(ErrorKind::not_supported, fmt::format("{} is not supported by this version of brig", name));
-    return Error(ErrorKind::invalid, fmt::format("unknown command {}", quoted(name)))
-        .with_hint("brig --help lists the commands");
+    return Error(ErrorKind::invalid, fmt::format("unknown command {}", quoted(name))).with_hint("brig --help lists the commands");
 }
 
 // In runc's words, which scripts look for.
@@ -55,9 +52,7 @@ Result<> check_operands(const Verb& verb, const Arguments& arguments)
     if (count >= verb.least_operands && count <= verb.most_operands)
         return {};
     bool too_few = count < verb.least_operands;
-    std::string_view how = verb.least_operands == verb.most_operands ? "exactly"
-        : too_few                                                    ? "a minimum of"
-                                                                     : "a maximum of";
+    std::string_view how = verb.least_operands == verb.most_operands ? "exactly" : too_few ? "a minimum of" : "a maximum of";
     size_t bound = too_few ? verb.least_operands : verb.most_operands;
     return failure(Error(ErrorKind::invalid, fmt::format("{} requires {} {} argument(s)", quoted(verb.name), how, bound))
                        .with_hint(fmt::format("usage: brig {} {}", verb.name, verb.usage)));
@@ -105,6 +100,7 @@ Result<int> run_verb_line(const Verb& verb, const CommandLine& line, int& failur
         return 0;
     }
     TRY(check_operands(verb, arguments));
+    failure_code = verb.failure_code;
     // Before the log is opened: it executes this program again.
     if (verb.needs_sealed_binary)
         TRY(launch::ensure_sealed(line.argv, line.envp));
@@ -112,7 +108,6 @@ Result<int> run_verb_line(const Verb& verb, const CommandLine& line, int& failur
     Log log = line.output.log();
     if (log.enabled(LogLevel::debug))
         log.debug(fmt::format("brig {} ({}): {}", version(), commit(), verb.name));
-    failure_code = verb.failure_code;
     return verb.run({line.globals, arguments, std::move(log)});
 }
 

@@ -35,8 +35,7 @@ Result<container::CreateRequest> create_request(const Invocation& invocation)
 Result<> check_console(bool detached, const std::string& console_socket)
 {
     if (!detached && !console_socket.empty())
-        return failure(Error(ErrorKind::invalid,
-                             "cannot use console socket if brig will not detach or allocate tty")
+        return failure(Error(ErrorKind::invalid, "cannot use console socket if brig will not detach or allocate tty")
                            .with_hint("add --detach, or leave --console-socket out"));
     return {};
 }

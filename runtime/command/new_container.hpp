@@ -19,8 +19,7 @@ inline constexpr Option preserve_fds_option = {"preserve-fds", 0, OptionType::nu
                                                "pass on N descriptors from 3, besides those of $LISTEN_FDS"};
 inline constexpr Option no_pivot_option = {"no-pivot", 0, OptionType::flag, "",
                                            "move the root mount instead of pivot_root; for a bundle on the initramfs"};
-inline constexpr Option no_new_keyring_option = {"no-new-keyring", 0, OptionType::flag, "",
-                                                 "keep the caller's session keyring"};
+inline constexpr Option no_new_keyring_option = {"no-new-keyring", 0, OptionType::flag, "", "keep the caller's session keyring"};
 
 // --bundle, --config, --no-pivot and --no-new-keyring.
 Result<> fill_from_bundle(const Arguments& arguments, container::CreateRequest& request);

@@ -43,8 +43,7 @@ Result<> check_value(const Option& option, std::string_view name, std::string_vi
     if (option.type == OptionType::number) {
         auto number = parse_unsigned(value);
         if (!number || *number > std::numeric_limits<unsigned>::max())
-            return failure(Error(ErrorKind::invalid,
-                                 fmt::format("invalid value {} for flag -{}", quoted(value), name))
+            return failure(Error(ErrorKind::invalid, fmt::format("invalid value {} for flag -{}", quoted(value), name))
                                .with_hint("a number is needed"));
     }
     return {};
@@ -198,8 +197,8 @@ constexpr size_t help_width = 78;
 
 std::string option_head(const Option& option)
 {
-    std::string head = option.letter != 0 ? fmt::format("  -{}, --{}", option.letter, option.name)
-                                          : fmt::format("      --{}", option.name);
+    std::string head =
+        option.letter != 0 ? fmt::format("  -{}, --{}", option.letter, option.name) : fmt::format("      --{}", option.name);
     return option.value.empty() ? head : fmt::format("{} {}", head, option.value);
 }
 

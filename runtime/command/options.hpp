@@ -24,8 +24,8 @@ enum class OptionType {
 };
 
 struct Option {
-    std::string_view name;  // long form, without dashes
-    char letter = 0;        // short form; 0: none
+    std::string_view name; // long form, without dashes
+    char letter = 0;       // short form; 0: none
     OptionType type = OptionType::flag;
     std::string_view value; // placeholder in the help text, "FILE"
     std::string_view help;  // empty: accepted for callers of other runtimes, not shown
@@ -35,8 +35,8 @@ using Options = std::span<const Option>;
 
 // Where options may stand.
 enum class OptionOrder {
-    anywhere,          // also after operands, as runc takes them: `delete ID --force`
-    before_operands,   // what follows the first operand belongs to somebody else: `exec ID ls -l`
+    anywhere,        // also after operands, as runc takes them: `delete ID --force`
+    before_operands, // what follows the first operand belongs to somebody else: `exec ID ls -l`
 };
 
 class Arguments {

@@ -10,20 +10,16 @@ namespace brig::command {
 namespace {
 
 constexpr std::array options = {
-    bundle_option,
-    config_option,
-    Option{"format", 0, OptionType::text, "FORMAT", "text or json (default: text)"},
-    no_pivot_option,
-    no_new_keyring_option,
-    preserve_fds_option,
+    bundle_option,   config_option,         Option{"format", 0, OptionType::text, "FORMAT", "text or json (default: text)"},
+    no_pivot_option, no_new_keyring_option, preserve_fds_option,
 };
 
 Result<int> run(const Invocation& invocation)
 {
     std::string format = invocation.arguments.text("format", "text");
     if (format != "text" && format != "json")
-        return failure(Error(ErrorKind::invalid, fmt::format("invalid format option {}", quoted(format)))
-                           .with_hint("text or json"));
+        return failure(
+            Error(ErrorKind::invalid, fmt::format("invalid format option {}", quoted(format))).with_hint("text or json"));
     auto context = TRY(invocation.context());
     container::CreateRequest request;
     const Arguments& arguments = invocation.arguments;

@@ -29,16 +29,15 @@ std::string json_of(const std::vector<pid_t>& pids)
 Result<std::string> output_of_ps(const std::vector<std::string>& options_of_ps)
 {
     const char* search_path = std::getenv("PATH");
-    std::string program =
-        TRY(kernel::find_program("ps", search_path ? search_path : "/usr/local/bin:/usr/bin:/bin"));
+    std::string program = TRY(kernel::find_program("ps", search_path ? search_path : "/usr/local/bin:/usr/bin:/bin"));
     std::vector<std::string> args = {"ps"};
     args.insert(args.end(), options_of_ps.begin(), options_of_ps.end());
     if (options_of_ps.empty())
         args.emplace_back("-ef");
     auto result = TRY(kernel::read_program_output(program, args, {"LC_ALL=C", "COLUMNS=512"}, output_limit));
     if (result.status.as_exit_code() != 0)
-        return failure(ErrorKind::invalid, fmt::format("{} ended with status {}", one_line(join(args, " ")),
-                                                       result.status.as_exit_code()));
+        return failure(ErrorKind::invalid,
+                       fmt::format("{} ended with status {}", one_line(join(args, " ")), result.status.as_exit_code()));
     return std::move(result.output);
 }
 
@@ -77,8 +76,8 @@ Result<int> run(const Invocation& invocation)
     const auto& operands = invocation.arguments.operands();
     std::string format = invocation.arguments.text("format", "table");
     if (format != "table" && format != "json")
-        return failure(Error(ErrorKind::invalid, fmt::format("invalid format option {}", quoted(format)))
-                           .with_hint("table or json"));
+        return failure(
+            Error(ErrorKind::invalid, fmt::format("invalid format option {}", quoted(format))).with_hint("table or json"));
     auto context = TRY(invocation.query_context());
     auto pids = TRY(container::processes(context, operands[0]));
     if (format == "json") {

@@ -20,8 +20,7 @@ constexpr std::array options = {
 Result<int> run(const Invocation& invocation)
 {
     std::string bundle = invocation.arguments.text("bundle");
-    Json document = spec::default_spec(invocation.arguments.flag("rootless"), kernel::effective_uid(),
-                                       kernel::effective_gid());
+    Json document = spec::default_spec(invocation.arguments.flag("rootless"), kernel::effective_uid(), kernel::effective_gid());
     // O_EXCL: neither an edited config.json nor what a link of that name points at is lost.
     auto file = kernel::open_at(kernel::working_directory, join_path(bundle.empty() ? "." : bundle, "config.json"),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);

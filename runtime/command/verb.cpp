@@ -18,8 +18,8 @@ Result<container::Context> Invocation::query_context() const
 
 std::string verb_help(const Verb& verb)
 {
-    return fmt::format("brig {0} - {1}\n\nUsage: brig {0} {2}\n\n{3}\n\nOptions:\n{4}\nExample:\n{5}\n", verb.name,
-                       verb.summary, verb.usage, verb.description, options_help(verb.options), verb.example);
+    return fmt::format("brig {0} - {1}\n\nUsage: brig {0} {2}\n\n{3}\n\nOptions:\n{4}\nExample:\n{5}\n", verb.name, verb.summary,
+                       verb.usage, verb.description, options_help(verb.options), verb.example);
 }
 
 Result<> print(std::string_view text)

@@ -21,8 +21,8 @@ struct Invocation {
 
 struct Verb {
     std::string_view name = {};
-    std::string_view summary = {};     // after "brig NAME - "
-    std::string_view usage = {};       // after "brig NAME "
+    std::string_view summary = {}; // after "brig NAME - "
+    std::string_view usage = {};   // after "brig NAME "
     std::string_view description = {};
     std::string_view example = {};
     Options options = {};
@@ -47,12 +47,15 @@ extern const Verb exec_verb;
 extern const Verb features_verb;
 extern const Verb kill_verb;
 extern const Verb list_verb;
+extern const Verb pause_verb;
 extern const Verb plan_verb;
 extern const Verb ps_verb;
+extern const Verb resume_verb;
 extern const Verb run_verb;
 extern const Verb spec_verb;
 extern const Verb start_verb;
 extern const Verb state_verb;
+extern const Verb update_verb;
 
 std::string verb_help(const Verb& verb);
 

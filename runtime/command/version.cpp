@@ -32,8 +32,8 @@ std::string libseccomp_version()
 
 std::string version_text()
 {
-    return fmt::format("brig version {}\ncommit: {}\nspec: {}\nlibseccomp: {}\n", version(), commit(),
-                       spec::spec_version, libseccomp_version());
+    return fmt::format("brig version {}\ncommit: {}\nspec: {}\nlibseccomp: {}\n", version(), commit(), spec::spec_version,
+                       libseccomp_version());
 }
 
 } // namespace brig::command

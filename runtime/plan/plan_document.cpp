@@ -47,8 +47,7 @@ void add(Json& object, std::string_view name, Json value)
         object.set(name, std::move(value));
 }
 
-template<typename Element, typename Convert>
-Json array_of(const std::vector<Element>& elements, Convert convert)
+template<typename Element, typename Convert> Json array_of(const std::vector<Element>& elements, Convert convert)
 {
     Json array = Json::array();
     for (const auto& element : elements)
@@ -63,8 +62,8 @@ std::vector<std::string> new_namespaces(const Namespaces& namespaces)
     std::vector<std::string> names;
     for (const auto& word : spec::namespace_words()) {
         bool is_new = namespaces.has_new(word.clone_flag)
-            || (word.type == spec::NamespaceType::cgroup && namespaces.new_cgroup_namespace)
-            || (word.type == spec::NamespaceType::time && namespaces.new_time_namespace);
+                      || (word.type == spec::NamespaceType::cgroup && namespaces.new_cgroup_namespace)
+                      || (word.type == spec::NamespaceType::time && namespaces.new_time_namespace);
         if (is_new)
             names.emplace_back(word.name);
     }
@@ -88,8 +87,7 @@ Json namespaces_of(const Namespaces& namespaces)
     add(object, "new", new_namespaces(namespaces));
     add(object, "joined", array_of(namespaces.joins, [](const NamespaceJoin& join) {
             Json joined = Json::object();
-            joined.set("type", Json::string(spec::namespace_word(join.type).name))
-                .set("path", Json::string(join.host_path));
+            joined.set("type", Json::string(spec::namespace_word(join.type).name)).set("path", Json::string(join.host_path));
             return joined;
         }));
     add(object, "uidMappings", id_mappings(namespaces.uid_mappings));
@@ -116,8 +114,8 @@ std::string device_rule(const spec::DeviceRule& rule)
     auto number = [](const std::optional<int64_t>& value) {
         return value && *value >= 0 ? fmt::format("{}", *value) : std::string("*");
     };
-    return fmt::format("{} {} {}:{} {}", rule.allow ? "allow" : "deny", rule.type, number(rule.major),
-                       number(rule.minor), rule.access.empty() ? "rwm" : rule.access);
+    return fmt::format("{} {} {}:{} {}", rule.allow ? "allow" : "deny", rule.type, number(rule.major), number(rule.minor),
+                       rule.access.empty() ? "rwm" : rule.access);
 }
 
 Json cgroup_directory(const CgroupDirectory& directory)
@@ -143,19 +141,22 @@ Json cgroup_of(const Cgroup& cgroup)
     if (cgroup.driver == CgroupDriver::none)
         return object;
     object.set("deviceControl", Json::string(cgroup.filter_devices ? "eBPF" : "devices controller"));
-    add(object, "deviceRules", array_of(cgroup.device_rules, [](const spec::DeviceRule& rule) {
-            return Json::string(device_rule(rule));
-        }));
+    add(object, "deviceRules",
+        array_of(cgroup.device_rules, [](const spec::DeviceRule& rule) { return Json::string(device_rule(rule)); }));
     return object;
 }
 
 // ---- root file system --------------------------------------------------------------------------------------------------
 
 constexpr std::array mount_attributes = {
-    spec::Word{"ro", MOUNT_ATTR_RDONLY},         spec::Word{"nosuid", MOUNT_ATTR_NOSUID},
-    spec::Word{"nodev", MOUNT_ATTR_NODEV},       spec::Word{"noexec", MOUNT_ATTR_NOEXEC},
-    spec::Word{"noatime", MOUNT_ATTR_NOATIME},   spec::Word{"strictatime", MOUNT_ATTR_STRICTATIME},
-    spec::Word{"nodiratime", MOUNT_ATTR_NODIRATIME}, spec::Word{"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW},
+    spec::Word{"ro", MOUNT_ATTR_RDONLY},
+    spec::Word{"nosuid", MOUNT_ATTR_NOSUID},
+    spec::Word{"nodev", MOUNT_ATTR_NODEV},
+    spec::Word{"noexec", MOUNT_ATTR_NOEXEC},
+    spec::Word{"noatime", MOUNT_ATTR_NOATIME},
+    spec::Word{"strictatime", MOUNT_ATTR_STRICTATIME},
+    spec::Word{"nodiratime", MOUNT_ATTR_NODIRATIME},
+    spec::Word{"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW},
 };
 
 std::vector<std::string> attribute_names(uint64_t attributes)
@@ -215,8 +216,7 @@ Json mount_of(const Mount& mount)
     add(object, "attributes", attribute_names(options.set_attributes));
     add(object, "attributesCleared", attribute_names(options.clear_attributes & ~uint64_t{MOUNT_ATTR__ATIME}));
     add(object, "recursiveAttributes", attribute_names(options.recursive_set));
-    add(object, "recursiveAttributesCleared",
-        attribute_names(options.recursive_clear & ~uint64_t{MOUNT_ATTR__ATIME}));
+    add(object, "recursiveAttributesCleared", attribute_names(options.recursive_clear & ~uint64_t{MOUNT_ATTR__ATIME}));
     if (mount.kind == MountKind::file_system)
         add(object, "superblock", superblock_options(options));
     add(object, "data", options.data);
@@ -238,8 +238,8 @@ Json mount_of(const Mount& mount)
 
 std::string device_node(const DeviceNode& device)
 {
-    return fmt::format("{} {} {}:{} mode {:04o} owner {}:{}", device.path, device.type, device.major, device.minor,
-                       device.mode, device.uid, device.gid);
+    return fmt::format("{} {} {}:{} mode {:04o} owner {}:{}", device.path, device.type, device.major, device.minor, device.mode,
+                       device.uid, device.gid);
 }
 
 Json root_of(const RootFilesystem& root)
@@ -252,12 +252,10 @@ Json root_of(const RootFilesystem& root)
     add(object, "mounts", array_of(root.mounts, mount_of));
     if (root.populate_dev) {
         object.set("devicesBy", Json::string(root.bind_devices ? "bind mounts of the host's" : "mknod"));
-        add(object, "devices", array_of(root.devices, [](const DeviceNode& device) {
-                return Json::string(device_node(device));
-            }));
-        add(object, "links", array_of(root.links, [](const Link& link) {
-                return Json::string(fmt::format("{} -> {}", link.path, link.target));
-            }));
+        add(object, "devices",
+            array_of(root.devices, [](const DeviceNode& device) { return Json::string(device_node(device)); }));
+        add(object, "links",
+            array_of(root.links, [](const Link& link) { return Json::string(fmt::format("{} -> {}", link.path, link.target)); }));
     }
     add(object, "maskedPaths", root.masked_paths);
     add(object, "readonlyPaths", root.readonly_paths);
@@ -291,9 +289,7 @@ Json user_of(const Process& process)
     Json object = Json::object();
     object.set("uid", Json::unsigned_number(process.uid)).set("gid", Json::unsigned_number(process.gid));
     if (process.set_groups)
-        add(object, "additionalGids", array_of(process.additional_gids, [](uint32_t gid) {
-                return Json::unsigned_number(gid);
-            }));
+        add(object, "additionalGids", array_of(process.additional_gids, [](uint32_t gid) { return Json::unsigned_number(gid); }));
     object.set("umask", Json::string(fmt::format("{:04o}", process.umask)));
     return object;
 }
@@ -339,9 +335,7 @@ void add_scheduling(Json& object, const Process& process)
 
 Json rlimit_of(const Rlimit& limit)
 {
-    auto value = [](uint64_t number) {
-        return number == UINT64_MAX ? Json::string("unlimited") : Json::unsigned_number(number);
-    };
+    auto value = [](uint64_t number) { return number == UINT64_MAX ? Json::string("unlimited") : Json::unsigned_number(number); };
     Json object = Json::object();
     object.set("type", Json::string(limit.name)).set("soft", value(limit.soft)).set("hard", value(limit.hard));
     return object;
@@ -390,9 +384,8 @@ Json hooks_of(const spec::Hooks& hooks)
     };
     Json object = Json::object();
     for (const auto& stage : {Stage{"prestart", hooks.prestart}, Stage{"createRuntime", hooks.create_runtime},
-                              Stage{"createContainer", hooks.create_container},
-                              Stage{"startContainer", hooks.start_container}, Stage{"poststart", hooks.poststart},
-                              Stage{"poststop", hooks.poststop}})
+                              Stage{"createContainer", hooks.create_container}, Stage{"startContainer", hooks.start_container},
+                              Stage{"poststart", hooks.poststart}, Stage{"poststop", hooks.poststop}})
         add(object, stage.name, array_of(stage.hooks, [](const spec::Hook& hook) { return Json::string(hook.path); }));
     return object;
 }
@@ -495,13 +488,11 @@ void write_cgroup(std::string& text, JsonView directory, size_t depth)
     std::string indent(depth * 2, ' ');
     std::string controllers = words_of(directory.member("controllers"));
     text += fmt::format("{}{} (version {}{}{})\n", indent, plain_text(directory.member("path")),
-                        plain_text(directory.member("version")), controllers.empty() ? "" : ", controllers ",
-                        controllers);
+                        plain_text(directory.member("version")), controllers.empty() ? "" : ", controllers ", controllers);
     JsonView writes = directory.member("writes");
     for (size_t index = 0; index < writes.size(); ++index) {
         JsonView write = writes.at(index);
-        text += fmt::format("{}  {} = {}{}\n", indent, plain_text(write.member("file")),
-                            plain_text(write.member("value")),
+        text += fmt::format("{}  {} = {}{}\n", indent, plain_text(write.member("file")), plain_text(write.member("value")),
                             write.member("optional").boolean() ? " (if the kernel has it)" : "");
     }
 }
@@ -513,8 +504,7 @@ void write_list(std::string& text, JsonView array, size_t depth)
         if (element.is_object() && !element.member("version").is_null())
             write_cgroup(text, element, depth);
         else
-            text += fmt::format("{}{}\n", std::string(depth * 2, ' '),
-                                is_plain(element) ? plain_text(element) : row_of(element));
+            text += fmt::format("{}{}\n", std::string(depth * 2, ' '), is_plain(element) ? plain_text(element) : row_of(element));
     }
 }
 

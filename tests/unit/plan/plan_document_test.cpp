@@ -41,8 +41,11 @@ Plan some_plan()
     plan.namespaces.joins = {{spec::NamespaceType::network, "/proc/7/ns/net"}};
     plan.cgroup.driver = CgroupDriver::file_system;
     plan.cgroup.filter_devices = true;
-    plan.cgroup.directories = {{"/sys/fs/cgroup", "/brig/c1", {"memory", "pids"},
-                                {{"memory.max", "1048576", false}, {"memory.swap.max", "0", true}}, true}};
+    plan.cgroup.directories = {{"/sys/fs/cgroup",
+                                "/brig/c1",
+                                {"memory", "pids"},
+                                {{"memory.max", "1048576", false}, {"memory.swap.max", "0", true}},
+                                true}};
     plan.cgroup.device_rules = {{false, 'a', {}, {}, ""}, {true, 'c', 1, 3, "rw"}, {true, 'c', 136, -1, "m"}};
     plan.root.host_path = "/bundles/c1/rootfs";
     plan.root.propagation = MS_SLAVE | MS_REC;
@@ -133,10 +136,10 @@ Test(plan_document, no_devices_are_listed_that_are_not_made)
 Test(plan_document, text_has_a_line_for_each_decision)
 {
     std::string text = plan_text(some_plan());
-    for (const char* line :
-         {"id: c1\n", "warnings:\n  CAP_SYS_TIME is not ours to give\n", "    /sys/fs/cgroup/brig/c1 (version 2, controllers memory pids)\n",
-          "      memory.max = 1048576\n", "      memory.swap.max = 0 (if the kernel has it)\n", "    deny a *:* rwm\n", "      echo a b\n",
-          "    destination /data, kind bind, source /srv/my data", "  net/ipv4/ip_forward = 1\n",
-          "    type RLIMIT_NOFILE, soft 1024, hard unlimited\n"})
+    for (const char* line : {"id: c1\n", "warnings:\n  CAP_SYS_TIME is not ours to give\n",
+                             "    /sys/fs/cgroup/brig/c1 (version 2, controllers memory pids)\n", "      memory.max = 1048576\n",
+                             "      memory.swap.max = 0 (if the kernel has it)\n", "    deny a *:* rwm\n", "      echo a b\n",
+                             "    destination /data, kind bind, source /srv/my data", "  net/ipv4/ip_forward = 1\n",
+                             "    type RLIMIT_NOFILE, soft 1024, hard unlimited\n"})
         cr_expect(text.find(line) != std::string::npos, "%s is missing in\n%s", line, text.c_str());
 }

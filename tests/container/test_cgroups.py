@@ -354,6 +354,7 @@ def test_mknod_is_allowed_and_open_is_not(runtime, bundle):
 @pytest.mark.parametrize("rule,words", [
     ({"allow": True, "type": "z", "access": "rwm"}, "type"),
     brig_only("runc 1.1.5 takes any", {"allow": True, "type": "c", "access": "x"}, "access"),
+    brig_only("runc 1.1.5 takes no access for all", {"allow": True, "type": "c", "access": ""}, "access"),
 ])
 def test_bad_device_rules(runtime, bundle, rule, words):
     bundle.linux["resources"]["devices"] = [rule]

@@ -119,6 +119,7 @@ Record first_record(const PlannedContainer& planned)
     record.namespaces = namespaces_to_join(plan.namespaces);
     record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
     record.cgroups = cgroup::locations_of(plan.cgroup);
+    record.own_keyring = plan.process.new_session_keyring;
     record.has_poststart_hooks = !plan.hooks.poststart.empty();
     record.has_poststop_hooks = !plan.hooks.poststop.empty();
     return record;

@@ -94,7 +94,7 @@ Result<plan::Process> plan_process(const ExecRequest& request, const spec::Spec&
     process.env = plan::deduplicated_environment(process.env);
     process.preserved_fds = request.preserved_fds;
     process.personality = container.linux->personality;
-    process.new_session_keyring = false; // it belongs to the container's init
+    process.new_session_keyring = record.own_keyring;
     return process;
 }
 

@@ -28,6 +28,8 @@ tl::unexpected<Error> cannot_start(Status status)
         return failure(ErrorKind::wrong_state, "cannot start a container that has stopped");
     if (status == Status::creating)
         return failure(ErrorKind::wrong_state, "cannot start a container that is still being created");
+    if (status == Status::paused)
+        return failure(Error(ErrorKind::wrong_state, "cannot start a paused container").with_hint("resume it first"));
     return failure(ErrorKind::wrong_state, "cannot start an already running container");
 }
 

@@ -82,6 +82,7 @@ Json record_to_json(const Record& record)
     json.set("hostPidNamespace", Json::boolean(record.host_pid_namespace));
     json.set("hasPoststartHooks", Json::boolean(record.has_poststart_hooks));
     json.set("hasPoststopHooks", Json::boolean(record.has_poststop_hooks));
+    json.set("ownKeyring", Json::boolean(record.own_keyring));
     json.set("namespaces", Json::unsigned_number(record.namespaces));
     json.set("cgroups", cgroup::locations_to_json(record.cgroups));
     return json;
@@ -105,6 +106,7 @@ Result<Record> record_from_json(JsonView json)
     record.host_pid_namespace = json.member("hostPidNamespace").boolean();
     record.has_poststart_hooks = json.member("hasPoststartHooks").boolean();
     record.has_poststop_hooks = json.member("hasPoststopHooks").boolean();
+    record.own_keyring = json.member("ownKeyring").boolean();
     record.namespaces = TRY(json.member("namespaces").unsigned_integer());
     record.cgroups = TRY(cgroup::locations_from_json(json.member("cgroups")));
     return record;

@@ -39,6 +39,7 @@ struct Record {
     bool host_pid_namespace = false; // kill and delete must go by the cgroup
     bool has_poststart_hooks = false; // so that start and delete read config.json only when they must
     bool has_poststop_hooks = false;
+    bool own_keyring = true; // not --no-new-keyring: exec joins the container's session keyring
     uint64_t namespaces = 0;  // CLONE_NEW* of all namespaces that differ from the host's, for exec
     std::vector<cgroup::Location> cgroups;
 };

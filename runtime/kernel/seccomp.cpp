@@ -1,8 +1,8 @@
 #include "kernel/seccomp.hpp"
 
 #include "kernel/call.hpp"
-#include "kernel/files.hpp"
 
+#include <bit>
 #include <cstddef>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
@@ -15,9 +15,11 @@ namespace {
 constexpr unsigned short load = BPF_LD | BPF_W | BPF_ABS;
 constexpr unsigned short jump = BPF_JMP | BPF_JA;
 constexpr unsigned short jump_if_equal = BPF_JMP | BPF_JEQ | BPF_K;
+constexpr unsigned short jump_if_above = BPF_JMP | BPF_JGT | BPF_K;
 constexpr unsigned short jump_if_not_below = BPF_JMP | BPF_JGE | BPF_K;
+constexpr unsigned short mask = BPF_ALU | BPF_AND | BPF_K;
 constexpr unsigned short leave = BPF_RET | BPF_K;
-constexpr unsigned short jump_to_rest = 0xffff; // no instruction: replaced when the distance is known
+constexpr unsigned short jump_to_program = 0xffff; // no instruction: replaced when the distance is known
 
 constexpr size_t longest_short_jump = 255;
 
@@ -45,8 +47,8 @@ void append_skip_if(FilterCode& code, unsigned short condition, uint32_t value, 
 FilterCode search_tree(const Step* begin, const Step* end)
 {
     if (end - begin == 1) {
-        if (begin->decision.rest)
-            return {{jump_to_rest, 0, 0, 0}};
+        if (begin->decision.program)
+            return {{jump_to_program, 0, 0, static_cast<uint32_t>(*begin->decision.program)}};
         return {{leave, 0, 0, begin->decision.action}};
     }
     const Step* middle = begin + (end - begin) / 2;
@@ -72,9 +74,110 @@ FilterCode section_of(const ArchitectureFilter& architecture)
     return code;
 }
 
+// ---- comparisons of arguments ---------------------------------------------------------------------------------------
+
+constexpr uint8_t to_failure = 255; // replaced by the distance to the next rule; a rule is shorter than that
+
+uint32_t offset_of_half(unsigned argument, bool high)
+{
+    bool second = high == (std::endian::native == std::endian::little);
+    return static_cast<uint32_t>(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + (second ? sizeof(uint32_t) : 0));
+}
+
+uint32_t high_half(uint64_t value)
+{
+    return static_cast<uint32_t>(value >> 32);
+}
+
+uint32_t low_half(uint64_t value)
+{
+    return static_cast<uint32_t>(value);
+}
+
+FilterCode equal_under_mask(const scmp_arg_cmp& test, uint64_t bits, uint64_t value, ArgumentWidth width)
+{
+    FilterCode code;
+    if (width == ArgumentWidth::all)
+        code = {{load, 0, 0, offset_of_half(test.arg, true)},
+                {mask, 0, 0, high_half(bits)},
+                {jump_if_equal, 0, to_failure, high_half(value)}};
+    append(code, {{load, 0, 0, offset_of_half(test.arg, false)},
+                  {mask, 0, 0, low_half(bits)},
+                  {jump_if_equal, 0, to_failure, low_half(value)}});
+    return code;
+}
+
+FilterCode not_equal(const scmp_arg_cmp& test, ArgumentWidth width)
+{
+    FilterCode code;
+    if (width == ArgumentWidth::all)
+        code = {{load, 0, 0, offset_of_half(test.arg, true)}, {jump_if_equal, 0, 2, high_half(test.datum_a)}};
+    append(code, {{load, 0, 0, offset_of_half(test.arg, false)}, {jump_if_equal, to_failure, 0, low_half(test.datum_a)}});
+    return code;
+}
+
+// `last` compares the low halves: above (GT, and LE when it must fail) or not below (GE, LT).
+FilterCode greater(const scmp_arg_cmp& test, unsigned short last, ArgumentWidth width)
+{
+    FilterCode code;
+    if (width == ArgumentWidth::all)
+        code = {{load, 0, 0, offset_of_half(test.arg, true)},
+                {jump_if_above, 3, 0, high_half(test.datum_a)},
+                {jump_if_equal, 0, to_failure, high_half(test.datum_a)}};
+    append(code, {{load, 0, 0, offset_of_half(test.arg, false)}, {last, 0, to_failure, low_half(test.datum_a)}});
+    return code;
+}
+
+FilterCode not_greater(const scmp_arg_cmp& test, unsigned short last, ArgumentWidth width)
+{
+    FilterCode code;
+    if (width == ArgumentWidth::all)
+        code = {{load, 0, 0, offset_of_half(test.arg, true)},
+                {jump_if_above, to_failure, 0, high_half(test.datum_a)},
+                {jump_if_equal, 0, 2, high_half(test.datum_a)}};
+    append(code, {{load, 0, 0, offset_of_half(test.arg, false)}, {last, to_failure, 0, low_half(test.datum_a)}});
+    return code;
+}
+
+FilterCode comparison(const scmp_arg_cmp& test, ArgumentWidth width)
+{
+    switch (test.op) {
+    case SCMP_CMP_EQ: return equal_under_mask(test, ~0ULL, test.datum_a, width);
+    case SCMP_CMP_MASKED_EQ: return equal_under_mask(test, test.datum_a, test.datum_b & test.datum_a, width);
+    case SCMP_CMP_NE: return not_equal(test, width);
+    case SCMP_CMP_GT: return greater(test, jump_if_above, width);
+    case SCMP_CMP_GE: return greater(test, jump_if_not_below, width);
+    case SCMP_CMP_LE: return not_greater(test, jump_if_above, width);
+    case SCMP_CMP_LT: return not_greater(test, jump_if_not_below, width);
+    case _SCMP_CMP_MIN:
+    case _SCMP_CMP_MAX: break;
+    }
+    // Never true: a comparison that does not exist must not open anything.
+    return {{jump_if_equal, to_failure, to_failure, 0}};
+}
+
 } // namespace
 
-FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const FilterCode& rest)
+FilterCode test_arguments(const std::vector<ArgumentRule>& rules, uint32_t otherwise, ArgumentWidth width)
+{
+    FilterCode code;
+    for (const auto& rule : rules) {
+        FilterCode attempt;
+        for (const auto& test : rule.tests)
+            append(attempt, comparison(test, width));
+        attempt.push_back({leave, 0, 0, rule.action});
+        for (size_t index = 0; index < attempt.size(); index++) {
+            auto distance = static_cast<uint8_t>(attempt.size() - index - 1);
+            attempt[index].jt = attempt[index].jt == to_failure ? distance : attempt[index].jt;
+            attempt[index].jf = attempt[index].jf == to_failure ? distance : attempt[index].jf;
+        }
+        append(code, attempt);
+    }
+    code.push_back({leave, 0, 0, otherwise});
+    return code;
+}
+
+FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const std::vector<FilterCode>& programs)
 {
     FilterCode code = {{load, 0, 0, offsetof(struct seccomp_data, arch)}};
     for (const auto& architecture : architectures) {
@@ -85,23 +188,15 @@ FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures,
         append(code, section);
     }
     code.push_back({leave, 0, 0, SECCOMP_RET_KILL_THREAD});
-    for (size_t index = 0; index < code.size(); index++)
-        if (code[index].code == jump_to_rest)
-            code[index] = {jump, 0, 0, static_cast<uint32_t>(code.size() - index - 1)};
-    append(code, rest);
-    return code;
-}
-
-Result<FilterCode> read_filter(FdRef file)
-{
-    struct stat status = TRY(status_of(file));
-    FilterCode code(static_cast<size_t>(status.st_size) / sizeof(sock_filter));
-    size_t size = code.size() * sizeof(sock_filter);
-    ssize_t count = retry_interrupted([&] { return ::pread(file.get(), code.data(), size, 0); });
-    if (count < 0)
-        return BRIG_CALL_FAILED("pread {}", path_of(file));
-    if (static_cast<size_t>(count) != size)
-        return failure(ErrorKind::internal, fmt::format("{} of {} bytes of a filter were read", count, size));
+    size_t end_of_sections = code.size();
+    std::vector<size_t> starts;
+    for (const auto& program : programs) {
+        starts.push_back(code.size());
+        append(code, program);
+    }
+    for (size_t index = 0; index < end_of_sections; index++)
+        if (code[index].code == jump_to_program)
+            code[index] = {jump, 0, 0, static_cast<uint32_t>(starts[code[index].k] - index - 1)};
     return code;
 }
 

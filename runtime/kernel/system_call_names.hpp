@@ -12,7 +12,18 @@ namespace brig::kernel {
 // `architecture` is libseccomp's token (SCMP_ARCH_*). Absent: the architecture has no such call, or nobody knows the name.
 std::optional<uint32_t> system_call_number(uint32_t architecture, const std::string& name);
 
-// libseccomp can be asked for rules on this name, also where an architecture spells or multiplexes it differently.
+// How an architecture also reaches this call through socketcall(2) or ipc(2): by the first argument under the mask.
+struct MultiplexedCall {
+    uint32_t number = 0; // of socketcall or ipc
+    uint32_t function = 0;
+    uint32_t function_mask = 0;
+};
+std::optional<MultiplexedCall> multiplexed_call(uint32_t architecture, const std::string& name);
+
+// 64-bit registers that hold 32-bit arguments (x32, n32).
+bool has_narrow_arguments(uint32_t architecture);
+
+// Some architecture has this call, as far as libseccomp knows.
 bool is_known_to_libseccomp(const std::string& name);
 
 // False for a token that this libseccomp was built without.

@@ -46,8 +46,7 @@ Result<> tie_to_launcher(InitContext& context)
 
 Result<> become_namespace_root(InitContext& context)
 {
-    if (context.conversation.new_user_namespace)
-        (void)TRY(context.channel().expect(MessageKind::ids_mapped));
+    (void)TRY(context.channel().expect(MessageKind::ids_mapped));
     if (context.plan.process.set_groups)
         TRY(kernel::set_groups({}));
     return kernel::set_ids(0, 0);
@@ -202,10 +201,9 @@ Result<> become_container_process(InitContext& context)
 using Needed = bool (*)(const plan::Plan&);
 
 bool always(const plan::Plan&) { return true; }
-bool new_user_namespace(const plan::Plan& plan) { return plan.namespaces.has_new(CLONE_NEWUSER); }
 bool any_user_namespace(const plan::Plan& plan)
 {
-    return new_user_namespace(plan) || plan.namespaces.joins_type(spec::NamespaceType::user);
+    return plan.namespaces.has_new(CLONE_NEWUSER) || plan.namespaces.joins_type(spec::NamespaceType::user);
 }
 bool has_joins(const plan::Plan& plan) { return !plan.namespaces.joins.empty(); }
 bool has_container_hooks(const plan::Plan& plan)
@@ -295,7 +293,6 @@ Result<> join_planned_namespaces(const plan::Namespaces& namespaces)
 Conversation conversation_of(const plan::Plan& plan, bool seccomp_notifies)
 {
     Conversation conversation;
-    conversation.new_user_namespace = new_user_namespace(plan);
     conversation.user_namespace = any_user_namespace(plan);
     conversation.cgroup = true;
     conversation.runtime_hooks = has_runtime_hooks(plan);
@@ -310,6 +307,7 @@ void run_container_init(InitRequest request)
                        .id = request.plan.id,
                        .channel = std::move(request.channel),
                        .start_listener = request.start_listener,
+                       .limits_are_set = request.conversation.user_namespace,
                        .terminal_to_caller = request.terminal_to_caller,
                        .console_socket = Fd(request.console_socket.get()),
                        .seccomp_spec = request.plan.seccomp ? &*request.plan.seccomp : nullptr,

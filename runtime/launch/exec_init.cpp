@@ -24,6 +24,7 @@ Result<> prepare(ExecInitRequest& request, StartContext& start)
     request.cgroup_files.clear();
     TRY(kernel::reset_cpu_affinity());
     if (request.user_namespace) {
+        (void)TRY(start.channel.expect(MessageKind::ids_mapped));
         if (request.process.set_groups)
             TRY(kernel::set_groups({}));
         TRY(kernel::set_ids(0, 0));
@@ -43,6 +44,7 @@ void run_exec_init(ExecInitRequest request)
     StartContext start{.process = request.process,
                        .id = request.id,
                        .channel = std::move(request.channel),
+                       .limits_are_set = request.user_namespace,
                        .terminal_to_caller = request.terminal_to_caller,
                        .console_socket = Fd(request.console_socket.get()),
                        .seccomp = std::move(request.seccomp),

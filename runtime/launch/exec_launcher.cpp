@@ -67,7 +67,10 @@ Result<Launched> launch_exec(const ExecLaunchRequest& request, const Log& log)
 {
     Launched launched = TRY(spawn_exec(request));
     InitGuard guard(launched.pidfd, launched.pid, !request.child_of_callers_parent);
-    TRY(apply_launchers_limits(launched.pid, request.process));
+    if ((request.namespaces & CLONE_NEWUSER) != 0) {
+        TRY(apply_launchers_limits(launched.pid, request.process));
+        TRY(launched.channel.send(MessageKind::ids_mapped));
+    }
     TRY(listen_until_ready(request, launched, log));
     guard.keep();
     return launched;

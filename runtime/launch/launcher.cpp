@@ -62,13 +62,14 @@ private:
     Result<> provide()
     {
         const plan::Plan& plan = m_request.plan;
-        if (m_conversation.new_user_namespace) {
-            TRY(kernel::write_id_maps(m_launched.pid, id_map_lines(plan.namespaces.uid_mappings),
-                                      id_map_lines(plan.namespaces.gid_mappings), !plan.process.set_groups));
+        if (m_conversation.user_namespace) {
+            if (plan.namespaces.has_new(CLONE_NEWUSER))
+                TRY(kernel::write_id_maps(m_launched.pid, id_map_lines(plan.namespaces.uid_mappings),
+                                          id_map_lines(plan.namespaces.gid_mappings), !plan.process.set_groups));
+            TRY(apply_launchers_limits(m_launched.pid, plan.process));
             TRY(m_launched.channel.send(MessageKind::ids_mapped));
         }
         TRY(provide_cgroup());
-        TRY(apply_launchers_limits(m_launched.pid, plan.process));
         if (plan.seccomp)
             TRY(compile_filter());
         if (m_program && !m_conversation.runtime_hooks)

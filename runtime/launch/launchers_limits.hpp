@@ -1,5 +1,5 @@
-// The limits that the launcher sets for its child: from a user namespace the child could not raise them itself, and here they
-// cost the child no time.
+// The limits that the launcher sets for a child in a user namespace, which could not raise them itself. The child waits for it
+// (ids_mapped) and has not changed its user yet: without CAP_SYS_RESOURCE prlimit works only between equal users.
 #pragma once
 
 #include "base/result.hpp"

@@ -99,6 +99,11 @@ Result<> become_process(StartContext& context)
     // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the next step may drop.
     if (context.seccomp && !filter_loads_last(context))
         TRY(load_filter(context));
+    if (!context.limits_are_set) {
+        if (process.oom_score_adj)
+            TRY(setup::apply_oom_score(*TRY(context.verified_procfs()), 0, process));
+        TRY(setup::apply_rlimits(0, process));
+    }
     TRY(setup::become_user(process));
     if (!entered)
         TRY(enter_working_directory(process));

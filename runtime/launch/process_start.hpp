@@ -22,6 +22,7 @@ struct StartContext {
     std::string id;
     Channel channel;            // to the launcher
     FdRef start_listener{-1};   // valid: `start` comes through a connection to it
+    bool limits_are_set = false; // by the launcher: from a user namespace this process could not raise them
     bool terminal_to_caller = false;
     Fd console_socket; // this process's own copy
     const spec::Seccomp* seccomp_spec = nullptr;           // for its listener
@@ -38,7 +39,7 @@ struct StartContext {
     Result<kernel::Procfs*> verified_procfs();
 };
 
-// Scheduling, keyring, working directory, HOME, labels, identity and the checks of the program (limits are the launcher's). Then the process is what it
+// Scheduling, keyring, working directory, HOME, labels, identity and the checks of the program . Then the process is what it
 // will be, but for the filter with no_new_privs.
 Result<> become_process(StartContext& context);
 

@@ -3,7 +3,7 @@
 //   launcher                                          init
 //   ---------------------------------------------------------------------------------------------------------
 //   clone3 ------------------------------------------> (born; PR_SET_PDEATHSIG: dies with the launcher)
-//   ids_mapped --------------------------------------> becomes uid 0            only with a new user namespace
+//   ids_mapped --------------------------------------> becomes uid 0            user namespaces only; limits are set, too
 //                                                      mounts what needs no cgroup
 //   cgroup_ready {join files} -----------------------> joins, new cgroup namespace
 //          <----------------------------------------- mount_source_needed {index}   repeated, user namespaces only
@@ -56,8 +56,7 @@ std::string_view message_name(MessageKind kind);
 
 // Which parts of the conversation this start has; both sides derive it from the Plan.
 struct Conversation {
-    bool new_user_namespace = false; // ids_mapped
-    bool user_namespace = false;     // new or joined: mount_source
+    bool user_namespace = false;   // new or joined: ids_mapped, mount_source
     bool cgroup = false;           // cgroup_ready
     bool runtime_hooks = false;    // root_ready, hooks_done
     bool seccomp = false;          // seccomp_program

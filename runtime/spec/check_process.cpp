@@ -36,6 +36,17 @@ Result<> check_user(const Process& process)
     if (process.user.umask.value_or(0) > all_bits)
         return refused(fmt::format("process.user.umask must be at most {}, not {}", all_bits, *process.user.umask),
                        "JSON numbers are decimal: 0022 is 18");
+    // setresuid and setgroups read it as "leave it as it is": the process would stay root.
+    constexpr uint32_t unchanged = UINT32_MAX;
+    auto check_id = [](std::string_view name, uint32_t id) -> Result<> {
+        if (id == unchanged)
+            return refused(fmt::format("process.user.{} must not be {}", name, id), "the largest ID is 4294967294");
+        return {};
+    };
+    TRY(check_id("uid", process.user.uid));
+    TRY(check_id("gid", process.user.gid));
+    for (uint32_t gid : process.user.additional_gids)
+        TRY(check_id("additionalGids", gid));
     return {};
 }
 

@@ -159,20 +159,34 @@ bool fits_into_64_bits(std::string_view number)
     return value || !range(value.error());
 }
 
+bool is_followed_by_colon(std::string_view text, size_t closing_quote)
+{
+    auto next = text.find_first_not_of(" \t\r\n", closing_quote + 1);
+    return next != std::string_view::npos && text[next] == ':';
+}
+
 // What json-c takes although it is no JSON, or changes silently: it makes the largest number of one that is larger, so
-// a limit would become another limit.
+// a limit would become another limit, and ends a property's name at a zero character, so it would be another property.
 std::optional<Flaw> find_flaw(std::string_view text)
 {
     constexpr std::string_view number_letters = "+-.0123456789eE";
+    constexpr std::string_view zero_character = "\\u0000";
     bool in_string = false;
+    size_t zero = std::string_view::npos;
     for (size_t i = 0; i < text.size(); i++) {
         char letter = text[i];
         if (in_string && static_cast<unsigned char>(letter) < 0x20)
             return Flaw{i, "a control character in a string"};
-        if (in_string && letter == '\\')
+        if (in_string && letter == '\\') {
+            if (text.substr(i, zero_character.size()) == zero_character)
+                zero = i;
             i++;
-        else if (letter == '"')
+        } else if (letter == '"') {
+            if (in_string && zero != std::string_view::npos && is_followed_by_colon(text, i))
+                return Flaw{zero, "a zero character in the name of a property"};
+            zero = std::string_view::npos;
             in_string = !in_string;
+        }
         else if (!in_string && (letter == '\'' || letter == 'N' || letter == 'I'))
             return Flaw{i, "a value that JSON does not have"};
         else if (!in_string && (letter == '-' || (letter >= '0' && letter <= '9'))) {

@@ -136,6 +136,7 @@ constexpr size_t kept_output = 4096;
 [[noreturn]] void become_program(const SpawnRequest& request, FdRef input, FdRef output)
 {
     (void)reset_signals();
+    (void)::setpgid(0, 0); // a group of its own: past the time limit its children end with it
     bool ready = duplicate_onto(input, 0).has_value() && duplicate_onto(output, 1).has_value()
         && duplicate_onto(output, 2).has_value() && close_descriptors_from(3).has_value();
     if (ready && !request.working_directory.empty())
@@ -204,8 +205,10 @@ Result<SpawnOutcome> run_program(const SpawnRequest& request)
     SpawnOutcome outcome;
     auto ended = collect_output(request, output_reader, child.pidfd, outcome.output);
     outcome.timed_out = ended && !*ended;
-    if (!ended || outcome.timed_out)
+    if (!ended || outcome.timed_out) {
+        (void)send_signal(-child.pid, SIGKILL);
         (void)pidfd_send_signal(child.pidfd, SIGKILL);
+    }
     outcome.status = TRY(wait_for(child.pid));
     if (!ended)
         return failure(std::move(ended).error());

@@ -84,7 +84,11 @@ Result<Message> receive_message(FdRef socket, size_t limit)
     alignas(struct cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))] = {};
     Message message;
     // The length first: a buffer of the limit's size would cost a page fault for each of its pages, in a fresh child.
-    ssize_t length = retry_interrupted([&] { return ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); });
+    auto measure = [&] { return ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); };
+    ssize_t length = retry_interrupted(measure);
+    // A peer that ended with unread messages resets the connection; what it had said before comes after that.
+    if (length < 0 && errno == ECONNRESET)
+        length = retry_interrupted(measure);
     if (length < 0)
         return BRIG_CALL_FAILED("recv");
     message.bytes.resize(std::min(static_cast<size_t>(length) + 1, limit));

@@ -22,7 +22,7 @@ Result<> check_executable(const std::string& path)
     if (!status)
         return failure(Error::system_call(status.error().code(), fmt::format("stat {}", one_line(path))));
     if (S_ISDIR(status->st_mode))
-        return failure(Error(ErrorKind::invalid, "is a directory"));
+        return failure(Error::system_call(EACCES, "is a directory")); // with this errno's text engines report 126
     if (!S_ISREG(status->st_mode) || !kernel::may_execute(path))
         return failure(Error::system_call(EACCES, one_line(path)).with_hint("it is not an executable file for this user"));
     return {};

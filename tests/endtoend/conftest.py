@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from brigtest import settings, wait_until
+from brigtest import settings
 
 sys.path.insert(0, str(settings.CHECKOUT / "tools"))
 sys.path.insert(0, str(Path(__file__).parent))
 import private_engine  # noqa: E402  tools/ has to be on the path first
-from docker_client import Docker  # noqa: E402
+from docker_client import Docker, wait_until  # noqa: E402
 
 IMAGE = "box"
 
@@ -62,7 +62,7 @@ def docker(leak_check, engine):
     cgroups_before = set(engine.cgroups())
     yield client
     client.close()
-    wait_until(lambda: state_of(engine) == [], f"the runtime's state to go: {state_of(engine)}", seconds=5)
+    wait_until(lambda: state_of(engine) == [], f"the runtime's state to go: {state_of(engine)}", seconds=10)
     left = set(engine.cgroups()) - cgroups_before - {path for path in engine.cgroups() if
                                                      path.endswith(engine.cgroup_parent)}
     assert not left, f"cgroups left behind: {sorted(left)}"

@@ -1,17 +1,44 @@
 """A person at the docker command line."""
+import fcntl
 import json
 import os
 import subprocess
+import termios
+import time
 
-from brigtest import wait_until
+import brigtest
 from brigtest.terminal import open_terminal
+from engine_api import EngineApi
 
 IMAGE = "box"
+
+
+def wait_until(condition, what, seconds=30):
+    """As brigtest.wait_until, with pauses: asking an engine costs more than looking at a file."""
+    return brigtest.wait_until(lambda: condition() or time.sleep(0.1), what, seconds)
+
+
+def resize_until(pty, rows, columns, text):
+    """Resize until `text` is shown: a docker client that has just come up does not notice its first SIGWINCH."""
+    for _ in range(40):
+        pty.resize(rows, columns + 1)
+        pty.resize(rows, columns)
+        try:
+            return pty.read_until(text, seconds=0.5)
+        except AssertionError:
+            continue
+    raise AssertionError(f"{text!r} did not come after a resize; the terminal showed {pty.seen!r}")
+
+
+def _take_terminal():
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Docker:
     def __init__(self, engine):
         self.engine = engine
+        self.api = EngineApi(engine.socket)
         self.terminals = []
 
     def __call__(self, *arguments, timeout=60, stdin=None):
@@ -46,8 +73,9 @@ class Docker:
     def exec_probe(self, container, *words, options=()):
         return json.loads(self.ok("exec", *options, container, "probe", *words))
 
-    def inspect(self, container, template="{{json .State}}"):
-        return json.loads(self.ok("inspect", "-f", template, container))
+    def inspect(self, container):
+        """.State of a container."""
+        return self.api.call("GET", f"/containers/{container}/json")["State"]
 
     def wait_for(self, container, **facts):
         """Wait until .State has these values."""
@@ -61,14 +89,8 @@ class Docker:
         """A docker command on a terminal of its own: (Popen, Pty)."""
         pty, slave = open_terminal(rows, columns)
 
-        def take_terminal():
-            os.setsid()
-            import fcntl
-            import termios
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
         process = subprocess.Popen(self.engine.command(*arguments), stdin=slave, stdout=slave, stderr=slave,
-                                   env=self.engine.environment(), preexec_fn=take_terminal)
+                                   env=self.engine.environment(), preexec_fn=_take_terminal)
         os.close(slave)
         self.terminals.append((process, pty))
         return process, pty
@@ -79,6 +101,5 @@ class Docker:
                 process.kill()
             process.wait()
             pty.close()
-        left = self("ps", "-aq").stdout.split()
-        if left:
-            self("rm", "-f", "-v", *left)
+        for container in self.api.call("GET", "/containers/json?all=1"):
+            self.api.call("DELETE", f"/containers/{container['Id']}?force=1&v=1")

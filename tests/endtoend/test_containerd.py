@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from brigtest import cgroups, settings, wait_until
+from brigtest import cgroups, settings
+from docker_client import wait_until
 
 # ctr puts containers into cgroups under this name; without the tag of the run, because runtimes leave the parent.
 NAMESPACE = f"endtoend-{os.getpid()}"

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from brigtest import wait_until
-from docker_client import IMAGE
+from docker_client import IMAGE, resize_until, wait_until
 
 LOYAL = ["sh", "-c", "trap 'echo got TERM; exit 3' TERM; echo up; while :; do sleep 0.1; done"]
 
@@ -39,8 +38,7 @@ def test_exec_on_a_terminal(docker):
     container = docker.detached(IMAGE, "sleep", "100")
     process, pty = docker.terminal("exec", "-it", container, "probe", "catch-signals")
     pty.read_until("ready")
-    pty.resize(50, 132)
-    pty.read_until("size 50 132")
+    resize_until(pty, 50, 132, "size 50 132")
     pty.write("\x03")
     pty.read_until("signal 2")
     docker.ok("exec", container, "sh", "-c", "kill -TERM $(pidof probe)")
@@ -124,7 +122,7 @@ def test_restart_policy_on_failure(docker):
     container = docker.detached("--restart=on-failure:2", IMAGE, "sh", "-c", "echo try; exit 3")
 
     def over():
-        facts = json.loads(docker.ok("inspect", container))[0]
+        facts = docker.api.call("GET", f"/containers/{container}/json")
         return facts["RestartCount"] == 2 and facts["State"]["Status"] == "exited"
 
     wait_until(over, "two restarts", seconds=30)
@@ -203,8 +201,13 @@ def test_events_tell_the_life_of_a_container(docker):
     begin = docker.ok("info", "--format", "{{.SystemTime}}")
     docker.ok("run", "--name=told", "--runtime=brig", "--network=none", IMAGE, "true")
     docker.ok("rm", "told")
-    words = docker.ok("events", f"--since={begin}", "--until=0s", "--filter=container=told", "--format={{.Status}}").split("\n")
-    assert [word for word in words if word in ("create", "start", "die", "destroy")] == ["create", "start", "die", "destroy"]
+    life = ["create", "start", "die", "destroy"]
+
+    def told():
+        words = docker.ok("events", f"--since={begin}", "--until=0s", "--filter=container=told", "--format={{.Status}}")
+        return [word for word in words.split("\n") if word in life] == life
+
+    wait_until(told, f"the events {life}")
 
 
 def test_twenty_at_once(docker):

@@ -3,8 +3,7 @@ import subprocess
 
 import pytest
 
-from brigtest import wait_until
-from docker_client import IMAGE
+from docker_client import IMAGE, wait_until
 
 
 def namespace(docker, container, kind):

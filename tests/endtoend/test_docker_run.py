@@ -4,7 +4,7 @@ import re
 import pytest
 
 from brigtest import brig_only
-from docker_client import IMAGE
+from docker_client import IMAGE, resize_until
 
 
 def test_info_lists_the_runtime(info):
@@ -206,8 +206,7 @@ def test_terminal_takes_resizes_and_signals(docker):
     process, pty = docker.terminal("run", "-it", "--rm", "--runtime=brig", "--network=none", IMAGE, "sh", "-c",
                                    "until stty size | grep -q 90; do :; done; stty size; exec probe catch-signals", rows=30, columns=90)
     assert "30 90" in pty.read_until("ready")
-    pty.resize(40, 100)
-    pty.read_until("size 40 100")
+    resize_until(pty, 40, 100, "size 40 100")
     pty.write("\x03")
     pty.read_until("signal 2")
     pty.write("\x1c")

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from brigtest import requires, settings, wait_until
+from brigtest import requires, settings
+from docker_client import wait_until
 
 IMAGE = "localhost/box"
 pytestmark = requires("root", "program:podman", "program:conmon")

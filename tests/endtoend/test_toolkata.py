@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from brigtest import wait_until
-from docker_client import IMAGE
+from docker_client import IMAGE, wait_until
 from engine_api import EngineApi
 
 SANDBOX = {

@@ -518,7 +518,7 @@ void write_members(std::string& text, JsonView object, size_t depth)
             text += fmt::format("{}{}:\n", indent, name);
             write_members(text, member, depth + 1);
         } else if (fits_one_row(member)) {
-            text += fmt::format("{}{}: {}\n", indent, name, words_of(member));
+            text += fmt::format("{}{}: {}\n", indent, name, member.size() == 0 ? "none" : words_of(member));
         } else {
             text += fmt::format("{}{}:\n", indent, name);
             write_list(text, member, depth + 1);

@@ -138,8 +138,8 @@ Test(plan_document, text_has_a_line_for_each_decision)
     std::string text = plan_text(some_plan());
     for (const char* line : {"id: c1\n", "warnings:\n  CAP_SYS_TIME is not ours to give\n",
                              "    /sys/fs/cgroup/brig/c1 (version 2, controllers memory pids)\n", "      memory.max = 1048576\n",
-                             "      memory.swap.max = 0 (if the kernel has it)\n", "    deny a *:* rwm\n", "      echo a b\n",
-                             "    destination /data, kind bind, source /srv/my data", "  net/ipv4/ip_forward = 1\n",
-                             "    type RLIMIT_NOFILE, soft 1024, hard unlimited\n"})
+                             "      memory.swap.max = 0 (if the kernel has it)\n", "    deny a *:* rwm\n", "    echo a b\n",
+                             "    effective: none\n", "    destination /data, kind bind, source /srv/my data",
+                             "  net/ipv4/ip_forward = 1\n", "    type RLIMIT_NOFILE, soft 1024, hard unlimited\n"})
         cr_expect(text.find(line) != std::string::npos, "%s is missing in\n%s", line, text.c_str());
 }

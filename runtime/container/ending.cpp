@@ -9,6 +9,7 @@
 #include "setup/hooks.hpp"
 #include "spec/read_spec.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -73,25 +74,30 @@ void run_poststop_hooks(const Context& context, const StateDirectory& directory,
                               spec->hooks.value_or(spec::Hooks{}).poststop, context.log);
 }
 
-// Where the cgroup of a container is by its saved configuration; empty when that is damaged too.
-Result<std::vector<cgroup::Location>> locations_by_config(const Context& context, const StateDirectory& directory)
+// Where the cgroup of a container without record is: by its saved configuration, or where it is by default.
+Result<cgroup::Cgroup> guess_cgroup(const Context& context, const StateDirectory& directory)
 {
-    spec::Spec spec = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));
-    plan::CgroupRequest request{directory.id(), spec.linux ? spec.linux->cgroups_path : "", context.cgroup_driver};
+    auto text = directory.read_file("config.json");
+    auto spec = text ? spec::read_spec(*text) : failure(text.error());
+    plan::CgroupRequest request{directory.id(), spec && spec->linux ? spec->linux->cgroups_path : "", context.cgroup_driver};
     plan::Cgroup planned = TRY(plan::make_cgroup_plan(request, nullptr, TRY(kernel::read_host_facts())));
-    return cgroup::locations_of(planned);
+    auto locations = cgroup::locations_of(planned);
+    auto is_there = [](const cgroup::Location& location) {
+        return kernel::exists(kernel::working_directory, location.directory());
+    };
+    if (!spec && std::none_of(locations.begin(), locations.end(), is_there))
+        return failure(Error(ErrorKind::invalid, "brig.json and config.json are damaged, so its processes cannot be found")
+                           .with_hint(fmt::format("end them and remove its folder {} by hand", context.state_root + "/" + directory.id())));
+    return cgroup::Cgroup::at(std::move(locations));
 }
 
-// A record that cannot be read must not make a container immortal: its configuration still says where its cgroup is.
-Result<> remove_damaged(const Context& context, const StateStore& store, const StateDirectory& directory, Error reason)
+// A record that cannot be read must not make a container immortal.
+Result<> remove_damaged(const Context& context, const StateStore& store, const StateDirectory& directory, const Error& reason)
 {
+    auto group = TRY_DURING(fmt::format("remove container {}", directory.id()), guess_cgroup(context, directory));
     context.log.warning(fmt::format("removing container {} without its record: {}", directory.id(), reason.message()));
-    auto locations = locations_by_config(context, directory);
-    if (locations) {
-        auto group = cgroup::Cgroup::at(std::move(*locations));
-        TRY(group.kill_all(SIGKILL));
-        TRY(group.remove(patience));
-    }
+    TRY(group.kill_all(SIGKILL));
+    TRY(group.remove(patience));
     return store.remove(directory.id());
 }
 
@@ -106,7 +112,7 @@ Result<> remove(const Context& context, const std::string& id, bool force)
     StateDirectory directory = TRY(std::move(opened));
     auto record = directory.read_record();
     if (!record && force)
-        return remove_damaged(context, store, directory, std::move(record).error());
+        return remove_damaged(context, store, directory, record.error());
     if (!record)
         return failure(std::move(record).error());
     Status status = TRY(status_of(directory, *record));

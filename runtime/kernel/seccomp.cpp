@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <linux/seccomp.h>
+#include <map>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,64 +20,58 @@ constexpr unsigned short jump_if_above = BPF_JMP | BPF_JGT | BPF_K;
 constexpr unsigned short jump_if_not_below = BPF_JMP | BPF_JGE | BPF_K;
 constexpr unsigned short mask = BPF_ALU | BPF_AND | BPF_K;
 constexpr unsigned short leave = BPF_RET | BPF_K;
-constexpr unsigned short jump_to_program = 0xffff; // no instruction: replaced when the distance is known
 
-constexpr size_t longest_short_jump = 255;
+// Writes a program from its end to its beginning: all jumps go forward, so their targets are there already and have known
+// distances. Returns are shared: a program of hundreds of returns takes the kernel's compiler milliseconds.
+class BackwardProgram {
+public:
+    using Place = size_t; // of an instruction: how many there are from it to the end
 
-struct Step {
-    uint32_t first;
-    FilterDecision decision;
+    Place add(unsigned short code, uint32_t value)
+    {
+        m_reversed.push_back({code, 0, 0, value});
+        return m_reversed.size();
+    }
+
+    Place leave_with(uint32_t action)
+    {
+        Place& place = m_returns[action];
+        if (place == 0 || distance(place) > comfortable_distance)
+            place = add(leave, action);
+        return place;
+    }
+
+    Place branch(unsigned short condition, uint32_t value, Place yes, Place no)
+    {
+        Place near_yes = within_reach(yes);
+        Place near_no = within_reach(no);
+        auto if_true = static_cast<uint8_t>(distance(near_yes));
+        auto if_false = static_cast<uint8_t>(distance(near_no));
+        m_reversed.push_back({condition, if_true, if_false, value});
+        return m_reversed.size();
+    }
+
+    // From the next instruction that is added to the place: what a jump there has to skip.
+    size_t distance(Place place) const { return m_reversed.size() - place; }
+
+    FilterCode finish() { return {m_reversed.rbegin(), m_reversed.rend()}; }
+
+private:
+    // A conditional jump has 8 bits; two more instructions can come between.
+    static constexpr size_t comfortable_distance = 250;
+
+    Place within_reach(Place place)
+    {
+        if (distance(place) <= comfortable_distance)
+            return place;
+        return add(jump, static_cast<uint32_t>(distance(place)));
+    }
+
+    FilterCode m_reversed;
+    std::map<uint32_t, Place> m_returns; // the last one written of each
 };
 
-void append(FilterCode& code, const FilterCode& more)
-{
-    code.insert(code.end(), more.begin(), more.end());
-}
-
-// Skips `distance` instructions when the condition holds. A conditional jump reaches 255 instructions only.
-void append_skip_if(FilterCode& code, unsigned short condition, uint32_t value, size_t distance)
-{
-    if (distance <= longest_short_jump) {
-        code.push_back({condition, static_cast<uint8_t>(distance), 0, value});
-        return;
-    }
-    code.push_back({condition, 0, 1, value});
-    code.push_back({jump, 0, 0, static_cast<uint32_t>(distance)});
-}
-
-FilterCode search_tree(const Step* begin, const Step* end)
-{
-    if (end - begin == 1) {
-        if (begin->decision.program)
-            return {{jump_to_program, 0, 0, static_cast<uint32_t>(*begin->decision.program)}};
-        return {{leave, 0, 0, begin->decision.action}};
-    }
-    const Step* middle = begin + (end - begin) / 2;
-    FilterCode lower = search_tree(begin, middle);
-    FilterCode code;
-    append_skip_if(code, jump_if_not_below, middle->first, lower.size());
-    append(code, lower);
-    append(code, search_tree(middle, end));
-    return code;
-}
-
-FilterCode section_of(const ArchitectureFilter& architecture)
-{
-    std::vector<Step> steps = {{0, {}}};
-    for (const auto& [first, decision] : architecture.decisions_from) {
-        if (first == 0)
-            steps.front().decision = decision;
-        else if (decision != steps.back().decision)
-            steps.push_back({first, decision});
-    }
-    FilterCode code = {{load, 0, 0, offsetof(struct seccomp_data, nr)}};
-    append(code, search_tree(steps.data(), steps.data() + steps.size()));
-    return code;
-}
-
-// ---- comparisons of arguments ---------------------------------------------------------------------------------------
-
-constexpr uint8_t to_failure = 255; // replaced by the distance to the next rule; a rule is shorter than that
+using Place = BackwardProgram::Place;
 
 uint32_t offset_of_half(unsigned argument, bool high)
 {
@@ -84,120 +79,104 @@ uint32_t offset_of_half(unsigned argument, bool high)
     return static_cast<uint32_t>(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + (second ? sizeof(uint32_t) : 0));
 }
 
-uint32_t high_half(uint64_t value)
+Place equal_half(BackwardProgram& code, uint32_t offset, uint32_t bits, uint32_t value, Place yes, Place no)
 {
-    return static_cast<uint32_t>(value >> 32);
+    code.branch(jump_if_equal, value, yes, no);
+    if (bits != ~0U)
+        code.add(mask, bits);
+    return code.add(load, offset);
 }
 
-uint32_t low_half(uint64_t value)
+Place equal(BackwardProgram& code, const scmp_arg_cmp& test, uint64_t bits, uint64_t value, ArgumentWidth width, Place yes, Place no)
 {
-    return static_cast<uint32_t>(value);
+    Place low = equal_half(code, offset_of_half(test.arg, false), static_cast<uint32_t>(bits), static_cast<uint32_t>(value), yes, no);
+    if (width == ArgumentWidth::low_half)
+        return low;
+    return equal_half(code, offset_of_half(test.arg, true), static_cast<uint32_t>(bits >> 32), static_cast<uint32_t>(value >> 32), low, no);
 }
 
-FilterCode equal_under_mask(const scmp_arg_cmp& test, uint64_t bits, uint64_t value, ArgumentWidth width)
+// `last` compares the low halves: above, or not below.
+Place greater(BackwardProgram& code, const scmp_arg_cmp& test, unsigned short last, ArgumentWidth width, Place yes, Place no)
 {
-    FilterCode code;
-    if (width == ArgumentWidth::all)
-        code = {{load, 0, 0, offset_of_half(test.arg, true)},
-                {mask, 0, 0, high_half(bits)},
-                {jump_if_equal, 0, to_failure, high_half(value)}};
-    append(code, {{load, 0, 0, offset_of_half(test.arg, false)},
-                  {mask, 0, 0, low_half(bits)},
-                  {jump_if_equal, 0, to_failure, low_half(value)}});
-    return code;
+    code.branch(last, static_cast<uint32_t>(test.datum_a), yes, no);
+    Place low = code.add(load, offset_of_half(test.arg, false));
+    if (width == ArgumentWidth::low_half)
+        return low;
+    auto high_value = static_cast<uint32_t>(test.datum_a >> 32);
+    Place equal_so_far = code.branch(jump_if_equal, high_value, low, no);
+    code.branch(jump_if_above, high_value, yes, equal_so_far);
+    return code.add(load, offset_of_half(test.arg, true));
 }
 
-FilterCode not_equal(const scmp_arg_cmp& test, ArgumentWidth width)
-{
-    FilterCode code;
-    if (width == ArgumentWidth::all)
-        code = {{load, 0, 0, offset_of_half(test.arg, true)}, {jump_if_equal, 0, 2, high_half(test.datum_a)}};
-    append(code, {{load, 0, 0, offset_of_half(test.arg, false)}, {jump_if_equal, to_failure, 0, low_half(test.datum_a)}});
-    return code;
-}
-
-// `last` compares the low halves: above (GT, and LE when it must fail) or not below (GE, LT).
-FilterCode greater(const scmp_arg_cmp& test, unsigned short last, ArgumentWidth width)
-{
-    FilterCode code;
-    if (width == ArgumentWidth::all)
-        code = {{load, 0, 0, offset_of_half(test.arg, true)},
-                {jump_if_above, 3, 0, high_half(test.datum_a)},
-                {jump_if_equal, 0, to_failure, high_half(test.datum_a)}};
-    append(code, {{load, 0, 0, offset_of_half(test.arg, false)}, {last, 0, to_failure, low_half(test.datum_a)}});
-    return code;
-}
-
-FilterCode not_greater(const scmp_arg_cmp& test, unsigned short last, ArgumentWidth width)
-{
-    FilterCode code;
-    if (width == ArgumentWidth::all)
-        code = {{load, 0, 0, offset_of_half(test.arg, true)},
-                {jump_if_above, to_failure, 0, high_half(test.datum_a)},
-                {jump_if_equal, 0, 2, high_half(test.datum_a)}};
-    append(code, {{load, 0, 0, offset_of_half(test.arg, false)}, {last, to_failure, 0, low_half(test.datum_a)}});
-    return code;
-}
-
-FilterCode comparison(const scmp_arg_cmp& test, ArgumentWidth width)
+Place compare(BackwardProgram& code, const scmp_arg_cmp& test, ArgumentWidth width, Place yes, Place no)
 {
     switch (test.op) {
-    case SCMP_CMP_EQ: return equal_under_mask(test, ~0ULL, test.datum_a, width);
-    case SCMP_CMP_MASKED_EQ: return equal_under_mask(test, test.datum_a, test.datum_b & test.datum_a, width);
-    case SCMP_CMP_NE: return not_equal(test, width);
-    case SCMP_CMP_GT: return greater(test, jump_if_above, width);
-    case SCMP_CMP_GE: return greater(test, jump_if_not_below, width);
-    case SCMP_CMP_LE: return not_greater(test, jump_if_above, width);
-    case SCMP_CMP_LT: return not_greater(test, jump_if_not_below, width);
+    case SCMP_CMP_EQ: return equal(code, test, ~0ULL, test.datum_a, width, yes, no);
+    case SCMP_CMP_NE: return equal(code, test, ~0ULL, test.datum_a, width, no, yes);
+    case SCMP_CMP_MASKED_EQ: return equal(code, test, test.datum_a, test.datum_b & test.datum_a, width, yes, no);
+    case SCMP_CMP_GT: return greater(code, test, jump_if_above, width, yes, no);
+    case SCMP_CMP_GE: return greater(code, test, jump_if_not_below, width, yes, no);
+    case SCMP_CMP_LE: return greater(code, test, jump_if_above, width, no, yes);
+    case SCMP_CMP_LT: return greater(code, test, jump_if_not_below, width, no, yes);
     case _SCMP_CMP_MIN:
     case _SCMP_CMP_MAX: break;
     }
-    // Never true: a comparison that does not exist must not open anything.
-    return {{jump_if_equal, to_failure, to_failure, 0}};
+    return no; // a comparison that does not exist must not open anything
+}
+
+Place test_arguments(BackwardProgram& code, const ArgumentProgram& program)
+{
+    Place next = code.leave_with(program.otherwise);
+    for (auto rule = program.rules.rbegin(); rule != program.rules.rend(); ++rule) {
+        Place match = code.leave_with(rule->action);
+        for (auto test = rule->tests.rbegin(); test != rule->tests.rend(); ++test)
+            match = compare(code, *test, program.width, match, next);
+        next = match;
+    }
+    return next;
+}
+
+Place search_tree(BackwardProgram& code, const FilterStep* begin, const FilterStep* end, const std::vector<Place>& programs)
+{
+    if (end - begin == 1)
+        return begin->program ? programs[*begin->program] : code.leave_with(begin->action);
+    const FilterStep* middle = begin + (end - begin) / 2;
+    Place upper = search_tree(code, middle, end, programs);
+    Place lower = search_tree(code, begin, middle, programs);
+    return code.branch(jump_if_not_below, middle->first, upper, lower);
+}
+
+// Neighbours that lead to the same place are one step.
+std::vector<FilterStep> without_repetition(const std::vector<FilterStep>& steps)
+{
+    std::vector<FilterStep> merged;
+    for (const auto& step : steps) {
+        bool same = !merged.empty() && step.program == merged.back().program && (step.program || step.action == merged.back().action);
+        if (!same)
+            merged.push_back(step);
+    }
+    return merged;
 }
 
 } // namespace
 
-FilterCode test_arguments(const std::vector<ArgumentRule>& rules, uint32_t otherwise, ArgumentWidth width)
+FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const std::vector<ArgumentProgram>& programs)
 {
-    FilterCode code;
-    for (const auto& rule : rules) {
-        FilterCode attempt;
-        for (const auto& test : rule.tests)
-            append(attempt, comparison(test, width));
-        attempt.push_back({leave, 0, 0, rule.action});
-        for (size_t index = 0; index < attempt.size(); index++) {
-            auto distance = static_cast<uint8_t>(attempt.size() - index - 1);
-            attempt[index].jt = attempt[index].jt == to_failure ? distance : attempt[index].jt;
-            attempt[index].jf = attempt[index].jf == to_failure ? distance : attempt[index].jf;
-        }
-        append(code, attempt);
+    BackwardProgram code;
+    std::vector<Place> places;
+    for (const auto& program : programs)
+        places.push_back(test_arguments(code, program));
+    Place next = code.leave_with(SECCOMP_RET_KILL_THREAD);
+    for (auto architecture = architectures.rbegin(); architecture != architectures.rend(); ++architecture) {
+        auto steps = without_repetition(architecture->steps);
+        Place root = search_tree(code, steps.data(), steps.data() + steps.size(), places);
+        if (code.distance(root) > 0) // a tree of one leaf is somewhere else, and the load goes on to what is behind it
+            code.add(jump, static_cast<uint32_t>(code.distance(root)));
+        Place section = code.add(load, offsetof(struct seccomp_data, nr));
+        next = code.branch(jump_if_equal, architecture->audit_architecture, section, next);
     }
-    code.push_back({leave, 0, 0, otherwise});
-    return code;
-}
-
-FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const std::vector<FilterCode>& programs)
-{
-    FilterCode code = {{load, 0, 0, offsetof(struct seccomp_data, arch)}};
-    for (const auto& architecture : architectures) {
-        FilterCode section = section_of(architecture);
-        FilterCode skip_section = {{jump_if_equal, 1, 0, architecture.audit_architecture},
-                                   {jump, 0, 0, static_cast<uint32_t>(section.size())}};
-        append(code, skip_section);
-        append(code, section);
-    }
-    code.push_back({leave, 0, 0, SECCOMP_RET_KILL_THREAD});
-    size_t end_of_sections = code.size();
-    std::vector<size_t> starts;
-    for (const auto& program : programs) {
-        starts.push_back(code.size());
-        append(code, program);
-    }
-    for (size_t index = 0; index < end_of_sections; index++)
-        if (code[index].code == jump_to_program)
-            code[index] = {jump, 0, 0, static_cast<uint32_t>(starts[code[index].k] - index - 1)};
-    return code;
+    code.add(load, offsetof(struct seccomp_data, arch));
+    return code.finish();
 }
 
 namespace {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <map>
 #include <optional>
 #include <seccomp.h>
 #include <string_view>
@@ -26,25 +25,30 @@ struct ArgumentRule {
     std::vector<scmp_arg_cmp> tests;
 };
 
-// A program that tries the rules in order; without a match it returns `otherwise`.
-FilterCode test_arguments(const std::vector<ArgumentRule>& rules, uint32_t otherwise, ArgumentWidth width);
-
-// What a range of system call numbers leads to: an action, or a program that decides further.
-struct FilterDecision {
-    std::optional<size_t> program; // index into the programs given to assemble_filter
-    uint32_t action = SECCOMP_RET_KILL_THREAD;
-    friend bool operator==(const FilterDecision&, const FilterDecision&) = default;
+// Tries the rules in order; without a match it gives `otherwise`.
+struct ArgumentProgram {
+    std::vector<ArgumentRule> rules;
+    uint32_t otherwise = 0;
+    ArgumentWidth width = ArgumentWidth::all;
 };
 
-// The decisions for one AUDIT_ARCH_*: each holds from its number up to the next entry's. There is an entry for 0.
+// What system call numbers from `first` up to the next step lead to: an action, or a program that looks at arguments.
+struct FilterStep {
+    uint32_t first = 0;
+    uint32_t action = SECCOMP_RET_KILL_THREAD;
+    std::optional<size_t> program; // index into the programs given to assemble_filter; the action is unused then
+};
+
+// The decisions for one AUDIT_ARCH_*, by ascending numbers from 0.
 struct ArchitectureFilter {
     uint32_t audit_architecture = 0;
-    std::map<uint32_t, FilterDecision> decisions_from;
+    std::vector<FilterStep> steps;
 };
 
-// A search tree for each architecture, in front of `programs`. A foreign architecture kills the thread. Uses only what the kernel's cache of constantly allowed calls understands (loads of nr
-// and arch, comparisons with constants), so that allowed calls do not run the filter at all.
-FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const std::vector<FilterCode>& programs);
+// A search tree by number for each architecture, then the programs. A foreign architecture kills the thread. Up to the
+// programs it uses only what the kernel's cache of constantly allowed calls understands (loads of nr and arch, comparisons
+// with constants), so that allowed calls do not run the filter at all.
+FilterCode assemble_filter(const std::vector<ArchitectureFilter>& architectures, const std::vector<ArgumentProgram>& programs);
 
 // `instructions` is an array of struct sock_filter as bytes; flags are SECCOMP_FILTER_FLAG_*. With
 // SECCOMP_FILTER_FLAG_NEW_LISTENER gives the listener. Needs no_new_privs or CAP_SYS_ADMIN.

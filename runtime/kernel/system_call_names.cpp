@@ -99,6 +99,9 @@ std::optional<uint32_t> direct_number(uint32_t architecture, const std::string& 
         return std::nullopt;
     if (architecture == SCMP_ARCH_X86)
         return function->direct == 0 ? std::nullopt : std::optional(function->direct);
+    // recv(2) and send(2) have been left out by newer architectures; the search below is long.
+    if (!multiplexes_calls(architecture))
+        return std::nullopt;
     constexpr uint32_t more_than_any_architecture_has = 1000;
     for (uint32_t number = base_of(architecture); number < base_of(architecture) + more_than_any_architecture_has; number++) {
         char* candidate = seccomp_syscall_resolve_num_arch(architecture, static_cast<int>(number));
@@ -125,6 +128,11 @@ std::optional<uint32_t> system_call_number(uint32_t architecture, const std::str
     if (number <= first_multiplexed && number >= last_multiplexed)
         return direct_number(architecture, name);
     return std::nullopt;
+}
+
+bool multiplexes_calls(uint32_t architecture)
+{
+    return system_call_number(architecture, "socketcall") || system_call_number(architecture, "ipc");
 }
 
 std::optional<MultiplexedCall> multiplexed_call(uint32_t architecture, const std::string& name)

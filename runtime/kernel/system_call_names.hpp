@@ -18,6 +18,7 @@ struct MultiplexedCall {
     uint32_t function = 0;
     uint32_t function_mask = 0;
 };
+bool multiplexes_calls(uint32_t architecture);
 std::optional<MultiplexedCall> multiplexed_call(uint32_t architecture, const std::string& name);
 
 // 64-bit registers that hold 32-bit arguments (x32, n32).

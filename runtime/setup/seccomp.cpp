@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <linux/seccomp.h>
-#include <map>
 #include <seccomp.h>
+#include <span>
 
 namespace brig::setup {
 
@@ -134,57 +134,65 @@ bool is_stricter(uint32_t action, uint32_t other)
     return static_cast<int32_t>(action & SECCOMP_RET_ACTION_FULL) < static_cast<int32_t>(other & SECCOMP_RET_ACTION_FULL);
 }
 
+// A rule that a call can meet, by the number under which it meets it.
+struct NumberedRule {
+    uint32_t number = 0;
+    const Rule* rule = nullptr;
+    std::optional<scmp_arg_cmp> function; // the call is one of those of socketcall(2) or ipc(2)
+};
+
+struct NumberedRules {
+    std::vector<NumberedRule> rules; // by number, then as in the profile
+    std::optional<uint32_t> highest; // of all names in the profile
+};
+
+NumberedRules number_rules(uint32_t architecture, const Profile& profile)
+{
+    NumberedRules numbered;
+    bool multiplexes = kernel::multiplexes_calls(architecture);
+    for (const auto& rule : profile.rules)
+        for (const auto& name : *rule.names) {
+            if (auto number = kernel::system_call_number(architecture, name)) {
+                numbered.highest = std::max(numbered.highest.value_or(0), *number);
+                numbered.rules.push_back({*number, &rule, std::nullopt});
+            }
+            if (auto path = multiplexes ? kernel::multiplexed_call(architecture, name) : std::nullopt)
+                numbered.rules.push_back({path->number, &rule, {{0, SCMP_CMP_MASKED_EQ, path->function_mask, path->function}}});
+        }
+    std::ranges::stable_sort(numbered.rules, {}, &NumberedRule::number);
+    return numbered;
+}
+
+// ---- the program ------------------------------------------------------------------------------------------------------
+
 struct CallRules {
     std::optional<uint32_t> unconditional;
     std::vector<kernel::ArgumentRule> conditional;
     std::vector<kernel::ArgumentRule> unseen; // refusals of a multiplexed call whose own arguments are out of sight
 };
 
-struct NumberedRules {
-    std::map<uint32_t, CallRules> calls;
-    std::optional<uint32_t> highest; // of all names in the profile
-};
-
-void add_rule(NumberedRules& numbered, uint32_t number, const Rule& rule, uint32_t default_action)
+CallRules collect(std::span<const NumberedRule> rules, uint32_t default_action)
 {
-    CallRules& call = numbered.calls[number];
-    for (const auto& tests : rule.alternatives)
-        call.conditional.push_back({rule.action, tests});
-    if (rule.alternatives.empty() && !call.unconditional && rule.action != default_action)
-        call.unconditional = rule.action;
+    CallRules call;
+    for (const auto& [number, rule, function] : rules) {
+        bool conditional = !rule->alternatives.empty();
+        if (function && !conditional)
+            call.conditional.push_back({rule->action, {*function}});
+        else if (function && !lets_through(rule->action))
+            call.unseen.push_back({rule->action, {*function}});
+        else if (!function && !conditional && !call.unconditional && rule->action != default_action)
+            call.unconditional = rule->action;
+        if (!function)
+            for (const auto& tests : rule->alternatives)
+                call.conditional.push_back({rule->action, tests});
+    }
+    if (call.unconditional)
+        std::erase_if(call.conditional, [&](const auto& rule) { return !is_stricter(rule.action, *call.unconditional); });
+    else
+        call.conditional.insert(call.conditional.end(), call.unseen.begin(), call.unseen.end());
+    std::ranges::stable_sort(call.conditional, is_stricter, &kernel::ArgumentRule::action);
+    return call;
 }
-
-// The rule for a call that can also be reached through socketcall(2) or ipc(2).
-void add_multiplexed_rule(NumberedRules& numbered, const kernel::MultiplexedCall& path, const Rule& rule)
-{
-    CallRules& call = numbered.calls[path.number];
-    kernel::ArgumentRule any_arguments = {rule.action, {{0, SCMP_CMP_MASKED_EQ, path.function_mask, path.function}}};
-    if (rule.alternatives.empty())
-        call.conditional.push_back(std::move(any_arguments));
-    else if (!lets_through(rule.action))
-        call.unseen.push_back(std::move(any_arguments));
-}
-
-NumberedRules number_rules(uint32_t architecture, const Profile& profile)
-{
-    NumberedRules numbered;
-    for (const auto& rule : profile.rules)
-        for (const auto& name : *rule.names) {
-            if (auto number = kernel::system_call_number(architecture, name)) {
-                numbered.highest = std::max(numbered.highest.value_or(0), *number);
-                add_rule(numbered, *number, rule, profile.default_action);
-            }
-            if (auto path = kernel::multiplexed_call(architecture, name))
-                add_multiplexed_rule(numbered, *path, rule);
-        }
-    // s390 puts numbers that it does not know into setup(2), which nothing has called for decades.
-    bool has_setup = architecture == SCMP_ARCH_S390 || architecture == SCMP_ARCH_S390X;
-    if (has_setup && !lets_through(profile.default_action))
-        numbered.calls[0] = {SCMP_ACT_ERRNO(ENOSYS), {}};
-    return numbered;
-}
-
-// ---- the program ------------------------------------------------------------------------------------------------------
 
 class Compiler {
 public:
@@ -202,60 +210,69 @@ public:
     bool notifies() const { return m_notifies; }
 
 private:
-    kernel::FilterDecision otherwise() const { return {std::nullopt, m_profile.default_action}; }
-
-    kernel::FilterDecision decide_call(CallRules rules, kernel::ArgumentWidth width)
+    kernel::FilterStep decide_call(std::span<const NumberedRule> rules, kernel::ArgumentWidth width)
     {
-        uint32_t base = rules.unconditional.value_or(m_profile.default_action);
-        if (rules.unconditional)
-            std::erase_if(rules.conditional, [&](const auto& rule) { return !is_stricter(rule.action, base); });
-        else
-            rules.conditional.insert(rules.conditional.end(), rules.unseen.begin(), rules.unseen.end());
-        std::ranges::stable_sort(rules.conditional, is_stricter, &kernel::ArgumentRule::action);
+        CallRules call = collect(rules, m_profile.default_action);
+        uint32_t base = call.unconditional.value_or(m_profile.default_action);
         m_notifies |= base == SCMP_ACT_NOTIFY
-            || std::ranges::count(rules.conditional, SCMP_ACT_NOTIFY, &kernel::ArgumentRule::action) > 0;
-        if (rules.conditional.empty())
-            return {std::nullopt, base};
-        m_programs.push_back(kernel::test_arguments(rules.conditional, base, width));
-        return {m_programs.size() - 1};
+            || std::ranges::count(call.conditional, SCMP_ACT_NOTIFY, &kernel::ArgumentRule::action) > 0;
+        if (call.conditional.empty())
+            return {rules.front().number, base, std::nullopt};
+        m_programs.push_back({std::move(call.conditional), base, width});
+        return {rules.front().number, base, m_programs.size() - 1};
     }
 
-    // Enters the calls of one architecture, whose numbers end before `end`.
-    void decide_calls(kernel::ArchitectureFilter& filter, uint32_t architecture, uint64_t end)
+    // Enters the calls of one architecture, whose numbers are from `first` on and before `end`.
+    void decide_calls(std::vector<kernel::FilterStep>& steps, uint32_t architecture, uint32_t first, uint64_t end)
     {
         auto numbered = number_rules(architecture, m_profile);
         auto width = kernel::has_narrow_arguments(architecture) ? kernel::ArgumentWidth::low_half : kernel::ArgumentWidth::all;
-        auto& decisions = filter.decisions_from;
-        for (auto& [number, rules] : numbered.calls) {
-            decisions[number] = decide_call(std::move(rules), width);
-            if (uint64_t next = uint64_t{number} + 1; next < end)
-                decisions.try_emplace(static_cast<uint32_t>(next), otherwise());
+        steps.push_back({first, m_profile.default_action, std::nullopt});
+        for (auto begin = numbered.rules.begin(); begin != numbered.rules.end();) {
+            auto behind = std::find_if(begin, numbered.rules.end(), [&](const auto& rule) { return rule.number != begin->number; });
+            enter(steps, decide_call({begin, behind}, width));
+            if (uint64_t{begin->number} + 1 < end)
+                steps.push_back({begin->number + 1, m_profile.default_action, std::nullopt});
+            begin = behind;
         }
-        if (numbered.highest && !lets_through(m_profile.default_action) && uint64_t{*numbered.highest} + 1 < end)
-            decisions[*numbered.highest + 1] = {std::nullopt, SCMP_ACT_ERRNO(ENOSYS)};
+        if (lets_through(m_profile.default_action))
+            return;
+        if (numbered.highest && uint64_t{*numbered.highest} + 1 < end)
+            enter(steps, {*numbered.highest + 1, SCMP_ACT_ERRNO(ENOSYS), std::nullopt});
+        // s390 puts numbers that it does not know into setup(2), which nothing has called for decades.
+        if (architecture == SCMP_ARCH_S390 || architecture == SCMP_ARCH_S390X)
+            steps.front() = {0, SCMP_ACT_ERRNO(ENOSYS), std::nullopt};
+    }
+
+    // The step behind a call is that of the next call, when there is no gap.
+    static void enter(std::vector<kernel::FilterStep>& steps, const kernel::FilterStep& step)
+    {
+        if (steps.back().first == step.first)
+            steps.back() = step;
+        else
+            steps.push_back(step);
     }
 
     kernel::ArchitectureFilter decide_architecture(uint32_t architecture)
     {
-        kernel::ArchitectureFilter filter = {architecture, {{0, otherwise()}}};
+        kernel::ArchitectureFilter filter = {architecture, {}};
         if (architecture != SCMP_ARCH_X86_64) {
-            decide_calls(filter, architecture, all_numbers);
+            decide_calls(filter.steps, architecture, 0, all_numbers);
             return filter;
         }
         // To the filter x32 is a part of x86_64, told apart by a bit of the number.
-        decide_calls(filter, architecture, x32_bit);
+        decide_calls(filter.steps, architecture, 0, x32_bit);
         if (m_profile.has(SCMP_ARCH_X32)) {
-            filter.decisions_from[x32_bit] = otherwise();
-            decide_calls(filter, SCMP_ARCH_X32, all_numbers);
+            decide_calls(filter.steps, SCMP_ARCH_X32, x32_bit, all_numbers);
         } else {
-            filter.decisions_from[x32_bit] = {std::nullopt, SECCOMP_RET_KILL_THREAD};
-            filter.decisions_from[no_system_call] = otherwise();
+            filter.steps.push_back({x32_bit, SECCOMP_RET_KILL_THREAD, std::nullopt});
+            filter.steps.push_back({no_system_call, m_profile.default_action, std::nullopt});
         }
         return filter;
     }
 
     const Profile& m_profile;
-    std::vector<kernel::FilterCode> m_programs;
+    std::vector<kernel::ArgumentProgram> m_programs;
     bool m_notifies = false;
 };
 

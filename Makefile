@@ -66,8 +66,10 @@ $(BUILD)/obj/tests/%.o: tests/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) -Itests $(TEST_CXXFLAGS) $(DEPENDENCY_FLAGS) -c -o $@ $<
 
+# runtime/command is no archive: its objects, without main, in front of all layers.
+unit_under_test = $(if $(filter command,$(1)),$(filter-out %/main.o,$(call objects_of,command)) $(call reverse,$(ARCHIVES)),$(call archives_upto,$(1)))
 define unit_rule
-$(BUILD)/tests/unit-$(1): $(call test_objects,unit/$(1)) $(call archives_upto,$(1))
+$(BUILD)/tests/unit-$(1): $(call test_objects,unit/$(1)) $(call unit_under_test,$(1))
 	@mkdir -p $$(@D)
 	$(CXX) $(TEST_CXXFLAGS) -o $$@ $$^ -lcriterion -lseccomp -lcap -ljson-c
 endef

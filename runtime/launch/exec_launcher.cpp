@@ -23,7 +23,7 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
                     .join_flags = request.namespaces,
                     .cgroup = cgroup_directory,
                     .child_of_callers_parent = request.child_of_callers_parent};
-    auto spawned = TRY(spawn_child(spawn, [&, end = &init_end, files = &join_files](bool) {
+    auto spawned = spawn_child(spawn, [&, end = &init_end, files = &join_files](bool) {
         run_exec_init(ExecInitRequest{.process = request.process,
                                       .id = request.id,
                                       .channel = Channel(std::move(*end)),
@@ -32,8 +32,10 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
                                       .console_socket = request.console_socket,
                                       .terminal_to_caller = request.terminal_to_caller,
                                       .user_namespace = (request.namespaces & CLONE_NEWUSER) != 0});
-    }));
-    return Launched{spawned.pid, std::move(spawned.pidfd), Fd(), Channel(std::move(own_end))};
+    });
+    if (!spawned)
+        return failure(request.cgroup.explain_join_failure(std::move(spawned).error()));
+    return Launched{spawned->pid, std::move(spawned->pidfd), Fd(), Channel(std::move(own_end))};
 }
 
 // Until the process is ready: only its listener and warnings may come before.

@@ -169,7 +169,7 @@ Result<Launched> spawn_init(const LaunchRequest& request, const cgroup::Cgroup& 
     SpawnPlan spawn{.namespaces = &request.plan.namespaces,
                     .cgroup = cgroup_directory,
                     .child_of_callers_parent = request.child_of_callers_parent};
-    auto spawned = TRY(spawn_child(spawn, [&, end = &init_end](bool namespaces_joined) {
+    auto spawned = spawn_child(spawn, [&, end = &init_end](bool namespaces_joined) {
         run_container_init(InitRequest{.plan = request.plan,
                                        .conversation = conversation_of(request.plan, false),
                                        .channel = Channel(std::move(*end)),
@@ -178,8 +178,10 @@ Result<Launched> spawn_init(const LaunchRequest& request, const cgroup::Cgroup& 
                                        .terminal_to_caller = request.terminal_to_caller,
                                        .join_namespaces = !namespaces_joined,
                                        .hook_state = request.hook_state});
-    }));
-    return Launched{spawned.pid, std::move(spawned.pidfd), Fd(), Channel(std::move(own_end))};
+    });
+    if (!spawned)
+        return failure(unified.explain_join_failure(std::move(spawned).error()));
+    return Launched{spawned->pid, std::move(spawned->pidfd), Fd(), Channel(std::move(own_end))};
 }
 
 } // namespace

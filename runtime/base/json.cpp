@@ -258,7 +258,8 @@ Json Json::unsigned_number(uint64_t value)
 
 Json Json::real(double value)
 {
-    return Json(json_object_new_double(value));
+    // The shortest text that reads back as this number: json-c itself writes 0.07 as 0.070000000000000007.
+    return Json(json_object_new_double_s(value, fmt::format("{}", value).c_str()));
 }
 
 Json Json::boolean(bool value)

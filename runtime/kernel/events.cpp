@@ -62,7 +62,7 @@ Result<bool> wait_for_events(std::span<Watch> watches, int64_t milliseconds)
         return failure(ErrorKind::internal, "too many descriptors to wait for");
     for (size_t index = 0; index < watches.size(); ++index) {
         const Watch& watch = watches[index];
-        int events = (watch.for_reading ? POLLIN : 0) | (watch.for_writing ? POLLOUT : 0);
+        int events = (watch.for_reading ? POLLIN : 0) | (watch.for_writing ? POLLOUT : 0) | (watch.for_change ? POLLPRI : 0);
         entries[index] = {events == 0 ? -1 : watch.fd, static_cast<short>(events), 0};
     }
     int ready = retry_interrupted([&] { return ::poll(entries.data(), watches.size(), static_cast<int>(milliseconds)); });
@@ -72,6 +72,7 @@ Result<bool> wait_for_events(std::span<Watch> watches, int64_t milliseconds)
         int events = entries[index].revents;
         watches[index].readable = (events & POLLIN) != 0;
         watches[index].writable = (events & POLLOUT) != 0;
+        watches[index].changed = (events & POLLPRI) != 0;
         watches[index].ended = (events & (POLLHUP | POLLERR | POLLNVAL)) != 0;
     }
     return ready > 0;

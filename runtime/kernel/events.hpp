@@ -42,10 +42,12 @@ struct Watch {
     int fd = -1; // -1: passed over
     bool for_reading = false;
     bool for_writing = false;
+    bool for_change = false; // of a kernel file, see file_events.hpp; such a file is always readable, too
     // Set by wait_for_events. A closed peer is `ended` and, while data is left, `readable` too.
     bool readable = false;
     bool writable = false;
-    bool ended = false;
+    bool changed = false;
+    bool ended = false; // also set, without a meaning, for a kernel file that has changed
 };
 
 // Negative waits forever. False: the time is over.

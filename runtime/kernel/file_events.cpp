@@ -7,6 +7,7 @@
 #include <ctime>
 #include <limits>
 #include <poll.h>
+#include <sys/eventfd.h>
 
 namespace brig::kernel {
 
@@ -32,6 +33,14 @@ Result<std::string> read_from_start(FdRef file, size_t limit)
         return BRIG_CALL_FAILED("read {}", path_of(file));
     text.resize(static_cast<size_t>(count));
     return text;
+}
+
+Result<Fd> open_event_counter()
+{
+    int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return BRIG_CALL_FAILED("eventfd");
+    return Fd(fd);
 }
 
 int64_t monotonic_milliseconds()

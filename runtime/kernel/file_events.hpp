@@ -13,6 +13,9 @@ Result<bool> wait_for_change(FdRef file, int64_t milliseconds);
 // Reads from the start, which also arms the next wait_for_change.
 Result<std::string> read_from_start(FdRef file, size_t limit);
 
+// A counter that the kernel adds to when something happens (eventfd): readable, 8 bytes, not blocking.
+Result<Fd> open_event_counter();
+
 int64_t monotonic_milliseconds();
 // For the few states that the kernel announces nowhere (FREEZING of cgroup v1).
 void sleep_microseconds(int64_t microseconds);

@@ -13,13 +13,13 @@ namespace brig::command {
 
 namespace {
 
-constexpr std::array<const Verb*, 15> verbs = {
-    &create_verb, &delete_verb, &exec_verb, &features_verb, &kill_verb,  &list_verb,  &pause_verb,  &plan_verb,
-    &ps_verb,     &resume_verb, &run_verb,  &spec_verb,     &start_verb, &state_verb, &update_verb,
+constexpr std::array<const Verb*, 16> verbs = {
+    &create_verb, &delete_verb, &events_verb, &exec_verb, &features_verb, &kill_verb,  &list_verb,  &pause_verb,
+    &plan_verb,   &ps_verb,     &resume_verb, &run_verb,  &spec_verb,     &start_verb, &state_verb, &update_verb,
 };
 
 // runc's verbs that this version lacks. Engines call some of them for optional functions and show the answer.
-constexpr std::array<std::string_view, 3> missing_verbs = {"checkpoint", "events", "restore"};
+constexpr std::array<std::string_view, 2> missing_verbs = {"checkpoint", "restore"};
 
 const Verb* find_verb(std::string_view name)
 {

@@ -43,6 +43,7 @@ inline constexpr size_t any_number = static_cast<size_t>(-1);
 
 extern const Verb create_verb;
 extern const Verb delete_verb;
+extern const Verb events_verb;
 extern const Verb exec_verb;
 extern const Verb features_verb;
 extern const Verb kill_verb;

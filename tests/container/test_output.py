@@ -3,11 +3,13 @@ import datetime
 import json
 import os
 import re
+import select
 import subprocess
+import time
 
 import pytest
 
-from brigtest import brig_only, schemas
+from brigtest import brig_only, requires, schemas, wait_until
 
 KINDS = ["state", "config", "features"]
 SAMPLES = [(kind, verdict, name, text) for kind in KINDS for verdict in ("good", "bad")
@@ -159,6 +161,19 @@ def test_ps_of_stopped(runtime, bundle):
 
 # ---- events
 
+MIB = 1 << 20
+
+
+def wait_until_it_watches(process):
+    """What the kernel tells before that is lost; so the kill must come after."""
+    def watches():
+        folder = f"/proc/{process.pid}/fd"
+        links = [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)]
+        asleep = open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()[0] == "S"
+        return asleep and any(link.endswith(("/memory.oom_control", "/memory.events", "inotify")) for link in links)
+    wait_until(watches, "events to watch the memory of the container")
+
+
 def test_events_stats(runtime, bundle):
     container = runtime.running(bundle)
     result = runtime.ok("events", "--stats", container.id)
@@ -172,6 +187,65 @@ def test_events_stats(runtime, bundle):
     assert {"throttling"} <= set(data["cpu"])
 
 
+def test_events_stats_has_the_members_that_callers_decode(runtime, bundle):
+    """The shape of runc's types.Stats: these are there whatever the container did and the host counts."""
+    data = runtime.running(bundle).verb("events", "--stats").json()["data"]
+    assert {"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces"} <= set(data)
+    assert {"total", "kernel", "user"} <= set(data["cpu"]["usage"])
+    assert {"cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page", "memory_spread_slab",
+            "memory_pressure", "sched_load_balance", "sched_relax_domain_level"} <= set(data["cpuset"])
+    assert {"usage", "swap", "kernel", "kernelTCP", "raw"} <= set(data["memory"])
+    for entry in ("usage", "swap", "kernel", "kernelTCP"):
+        assert {"limit", "failcnt"} <= set(data["memory"][entry]), entry
+    for interface in data["network_interfaces"] or []:
+        assert set(interface) == {"Name"} | {side + what for side in ("Rx", "Tx")
+                                             for what in ("Bytes", "Packets", "Errors", "Dropped")}
+
+
+def test_events_stats_agree_with_the_cgroup(runtime, bundle):
+    bundle.set("linux.resources.memory", {"limit": 64 * MIB}).set("linux.resources.pids", {"limit": 32})
+    bundle.args("/bin/probe", "allocate", "16", "1000")
+    container = runtime.running(bundle)
+    container.wait_for_output("result")
+    data = container.verb("events", "--stats").json()["data"]
+    assert data["memory"]["usage"]["limit"] == 64 * MIB
+    assert 16 * MIB <= data["memory"]["usage"]["usage"] <= data["memory"]["usage"]["max"] <= 64 * MIB
+    counted = container.cgroup_file("memory", "memory.stat").splitlines()
+    assert set(data["memory"]["raw"]) == {line.split()[0] for line in counted}
+    assert data["pids"] | {"peak": 1} == {"current": 1, "limit": 32, "peak": 1}
+
+
+def test_events_stats_count_processor_time_in_nanoseconds(runtime, bundle):
+    container = runtime.running(bundle.args("/bin/probe", "burn", "1", "1000"))
+    before = container.verb("events", "--stats").json()["data"]["cpu"]["usage"]["total"]
+    time.sleep(0.5)
+    after = container.verb("events", "--stats").json()["data"]["cpu"]["usage"]["total"]
+    assert 50e6 < after - before < 3e9
+
+
+@brig_only("an addition of brig")
+def test_events_stats_have_peaks(runtime, bundle):
+    data = runtime.running(bundle).verb("events", "--stats").json()["data"]
+    assert data["memory"]["usage"]["peak"] >= data["memory"]["usage"]["usage"] > 0
+
+
+@brig_only("runc names interfaces of its own configuration only")
+@pytest.mark.parametrize("own", [True, False])
+def test_events_stats_of_the_network(runtime, bundle, own):
+    bundle.namespace("network", remove=not own)
+    interfaces = runtime.running(bundle).verb("events", "--stats").json()["data"]["network_interfaces"]
+    assert [entry["Name"] for entry in interfaces or []][:1] == (["lo"] if own else [])
+
+
+def test_events_stats_of_created_and_paused(runtime, bundle):
+    container = runtime.create(bundle.args("/bin/probe", "sleep"))
+    assert container.verb("events", "--stats").json()["type"] == "stats"
+    container.start()
+    container.verb("pause")
+    assert container.verb("events", "--stats").json()["data"]["pids"]["current"] == 1
+    container.verb("resume")
+
+
 def test_events_stats_of_stopped_is_refused(runtime, bundle):
     runtime.running(bundle).stop().fails("events", "--stats", text="not running")
 
@@ -183,6 +257,52 @@ def test_events_interval(runtime, bundle):
         assert json.loads(process.stdout.readline())["type"] == "stats"
     process.kill()
     process.communicate()
+
+
+@brig_only("runc waits until the cgroup is gone")
+def test_events_end_when_the_container_stops(runtime, bundle):
+    container = runtime.running(bundle)
+    process = runtime.spawn("events", "--interval=1h", container.id, stdout=subprocess.PIPE)
+    wait_until_it_watches(process)
+    container.stop()
+    assert process.communicate(timeout=10)[0] == b"" and process.returncode == 0
+
+
+def test_events_end_with_the_container(runtime, bundle):
+    container = runtime.running(bundle)
+    process = runtime.spawn("events", "--interval=100ms", container.id, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    container.stop()
+    container.delete()
+    rest = process.communicate(timeout=10)[0]
+    assert process.returncode == 0
+    assert all(json.loads(line)["type"] == "stats" for line in rest.splitlines())
+
+
+@requires("controller:memory")
+def test_events_of_out_of_memory(runtime, bundle):
+    """At once, not at the next interval. The child that is killed is not the container's first process."""
+    bundle.set("linux.resources.memory", {"limit": 32 * MIB, "swap": 32 * MIB})
+    container = runtime.running(bundle)
+    process = runtime.spawn("events", "--interval=1h", container.id, stdout=subprocess.PIPE)
+    wait_until_it_watches(process)
+    container.exec("/bin/probe", "allocate", "256", code=137)
+    assert select.select([process.stdout], [], [], 30)[0], "no event"
+    assert json.loads(process.stdout.readline()) == {"type": "oom", "id": container.id}
+    assert container.status == "running"
+
+
+@brig_only("runc ends without it when the cgroup is gone first")
+@requires("controller:memory")
+def test_events_of_out_of_memory_that_ends_the_container(runtime, bundle):
+    bundle.set("linux.resources.memory", {"limit": 32 * MIB, "swap": 32 * MIB}).args("/bin/probe", "allocate", "256")
+    container = runtime.create(bundle)
+    process = runtime.spawn("events", "--interval=1h", container.id, stdout=subprocess.PIPE)
+    wait_until_it_watches(process)
+    container.start()
+    out = process.communicate(timeout=10)[0]
+    assert process.returncode == 0
+    assert {json.loads(line)["type"] for line in out.splitlines()} == {"oom"}
 
 
 @pytest.mark.parametrize("value", ["0s", "-1s", "5", "x"])

@@ -17,7 +17,11 @@ template<typename Call> auto retry_interrupted(Call call)
     }
 }
 
-// The text is made on failure only: these run on every start.
-#define BRIG_CALL_FAILED(...) ::brig::failure(::brig::Error::system_call(errno, fmt::format(__VA_ARGS__)))
+// The text is made on failure only: these run on every start. errno is read before it: path_of can change it.
+#define BRIG_CALL_FAILED(...)                                                                                                    \
+    __extension__({                                                                                                              \
+        int call_failed_code_ = errno;                                                                                           \
+        ::brig::failure(::brig::Error::system_call(call_failed_code_, fmt::format(__VA_ARGS__)));                                \
+    })
 
 } // namespace brig::kernel

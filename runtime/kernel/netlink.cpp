@@ -41,8 +41,8 @@ Result<> exchange(const LinkRequest& request)
     if (size < 0)
         return BRIG_CALL_FAILED("recv RTM_NEWLINK");
     if (static_cast<size_t>(size) < sizeof answer || answer.header.nlmsg_type != NLMSG_ERROR)
-        return failure(ErrorKind::internal, fmt::format("RTM_NEWLINK was answered by message type {} of {} bytes",
-                                                        answer.header.nlmsg_type, size));
+        return failure(ErrorKind::internal,
+                       fmt::format("RTM_NEWLINK was answered by message type {} of {} bytes", answer.header.nlmsg_type, size));
     if (answer.error.error != 0)
         return failure(Error::system_call(-answer.error.error, "RTM_NEWLINK lo up"));
     return {};

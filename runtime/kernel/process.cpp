@@ -141,8 +141,7 @@ Result<> set_hostname(const std::string& name)
 
 Result<> set_domainname(const std::string& name)
 {
-    return check(::setdomainname(name.data(), name.size()),
-                 [&] { return fmt::format("setdomainname {}", quoted(name)); });
+    return check(::setdomainname(name.data(), name.size()), [&] { return fmt::format("setdomainname {}", quoted(name)); });
 }
 
 Result<> new_session()
@@ -216,7 +215,7 @@ Result<> set_memory_policy(int mode, const BitMask& nodes)
 
 Result<> set_scheduler(const SchedulerAttributes& attributes)
 {
-    SchedulerRequest request = {sizeof request,      attributes.policy,   attributes.flags,    attributes.nice,
+    SchedulerRequest request = {sizeof request,      attributes.policy,  attributes.flags,    attributes.nice,
                                 attributes.priority, attributes.runtime, attributes.deadline, attributes.period};
     return check(::syscall(SYS_sched_setattr, 0, &request, 0), [&] {
         return fmt::format("sched_setattr policy {}, flags {:#x}, nice {}, priority {}, runtime {}, deadline {}, period {}",

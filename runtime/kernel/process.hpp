@@ -54,7 +54,7 @@ Result<> set_key_permissions(KeySerial key, uint32_t permissions);
 using BitMask = std::vector<unsigned long>;
 
 Result<> set_cpu_affinity(const BitMask& cpus);
-Result<> reset_cpu_affinity(); // to all CPUs that the cpuset allows
+Result<> reset_cpu_affinity();                              // to all CPUs that the cpuset allows
 Result<> set_memory_policy(int mode, const BitMask& nodes); // mode with its flags, as set_mempolicy(2)
 
 struct SchedulerAttributes {
@@ -75,7 +75,7 @@ Result<> close_descriptors_from(unsigned first);
 Result<> close_descriptor_range(unsigned first, unsigned last); // both included
 Result<> mark_close_on_exec_from(unsigned first);
 Result<> duplicate_onto(FdRef from, int to); // dup2: `to` survives exec
-Result<> reset_signals(); // default handlers, empty mask
+Result<> reset_signals();                    // default handlers, empty mask
 
 uid_t effective_uid();
 gid_t effective_gid();

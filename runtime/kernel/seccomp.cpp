@@ -76,7 +76,8 @@ using Place = BackwardProgram::Place;
 uint32_t offset_of_half(unsigned argument, bool high)
 {
     bool second = high == (std::endian::native == std::endian::little);
-    return static_cast<uint32_t>(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + (second ? sizeof(uint32_t) : 0));
+    return static_cast<uint32_t>(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t)
+                                 + (second ? sizeof(uint32_t) : 0));
 }
 
 Place equal_half(BackwardProgram& code, uint32_t offset, uint32_t bits, uint32_t value, Place yes, Place no)
@@ -87,12 +88,15 @@ Place equal_half(BackwardProgram& code, uint32_t offset, uint32_t bits, uint32_t
     return code.add(load, offset);
 }
 
-Place equal(BackwardProgram& code, const scmp_arg_cmp& test, uint64_t bits, uint64_t value, ArgumentWidth width, Place yes, Place no)
+Place equal(BackwardProgram& code, const scmp_arg_cmp& test, uint64_t bits, uint64_t value, ArgumentWidth width, Place yes,
+            Place no)
 {
-    Place low = equal_half(code, offset_of_half(test.arg, false), static_cast<uint32_t>(bits), static_cast<uint32_t>(value), yes, no);
+    Place low =
+        equal_half(code, offset_of_half(test.arg, false), static_cast<uint32_t>(bits), static_cast<uint32_t>(value), yes, no);
     if (width == ArgumentWidth::low_half)
         return low;
-    return equal_half(code, offset_of_half(test.arg, true), static_cast<uint32_t>(bits >> 32), static_cast<uint32_t>(value >> 32), low, no);
+    return equal_half(code, offset_of_half(test.arg, true), static_cast<uint32_t>(bits >> 32), static_cast<uint32_t>(value >> 32),
+                      low, no);
 }
 
 // `last` compares the low halves: above, or not below.
@@ -151,7 +155,8 @@ std::vector<FilterStep> without_repetition(const std::vector<FilterStep>& steps)
 {
     std::vector<FilterStep> merged;
     for (const auto& step : steps) {
-        bool same = !merged.empty() && step.program == merged.back().program && (step.program || step.action == merged.back().action);
+        bool same =
+            !merged.empty() && step.program == merged.back().program && (step.program || step.action == merged.back().action);
         if (!same)
             merged.push_back(step);
     }
@@ -205,8 +210,8 @@ Result<std::optional<Fd>> load_seccomp_filter(std::string_view instructions, uns
     long outcome = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
     if (outcome < 0) {
         int code = errno;
-        return failure(Error::system_call(code, fmt::format("seccomp SECCOMP_SET_MODE_FILTER flags {:#x}, {} instructions",
-                                                            flags, filter.size()))
+        return failure(Error::system_call(code, fmt::format("seccomp SECCOMP_SET_MODE_FILTER flags {:#x}, {} instructions", flags,
+                                                            filter.size()))
                            .with_hint(hint_for(code)));
     }
     if ((flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0)

@@ -18,14 +18,18 @@ struct NewCall {
 
 // Since Linux 5.1 a new call has one number on all architectures, on top of the architecture's base.
 constexpr std::array new_calls = {
-    NewCall{"futex_waitv", 449},        NewCall{"set_mempolicy_home_node", 450}, NewCall{"cachestat", 451},
-    NewCall{"fchmodat2", 452},          NewCall{"map_shadow_stack", 453},        NewCall{"futex_wake", 454},
-    NewCall{"futex_wait", 455},         NewCall{"futex_requeue", 456},           NewCall{"statmount", 457},
-    NewCall{"listmount", 458},          NewCall{"lsm_get_self_attr", 459},       NewCall{"lsm_set_self_attr", 460},
-    NewCall{"lsm_list_modules", 461},   NewCall{"mseal", 462},                   NewCall{"setxattrat", 463},
-    NewCall{"getxattrat", 464},         NewCall{"listxattrat", 465},             NewCall{"removexattrat", 466},
-    NewCall{"open_tree_attr", 467},     NewCall{"file_getattr", 468},            NewCall{"file_setattr", 469},
-    NewCall{"listns", 470},             NewCall{"rseq_slice_yield", 471},
+    NewCall{"futex_waitv", 449},       NewCall{"set_mempolicy_home_node", 450},
+    NewCall{"cachestat", 451},         NewCall{"fchmodat2", 452},
+    NewCall{"map_shadow_stack", 453},  NewCall{"futex_wake", 454},
+    NewCall{"futex_wait", 455},        NewCall{"futex_requeue", 456},
+    NewCall{"statmount", 457},         NewCall{"listmount", 458},
+    NewCall{"lsm_get_self_attr", 459}, NewCall{"lsm_set_self_attr", 460},
+    NewCall{"lsm_list_modules", 461},  NewCall{"mseal", 462},
+    NewCall{"setxattrat", 463},        NewCall{"getxattrat", 464},
+    NewCall{"listxattrat", 465},       NewCall{"removexattrat", 466},
+    NewCall{"open_tree_attr", 467},    NewCall{"file_getattr", 468},
+    NewCall{"file_setattr", 469},      NewCall{"listns", 470},
+    NewCall{"rseq_slice_yield", 471},
 };
 
 // These fill holes of the x86_64 table, below the common numbers.
@@ -43,16 +47,26 @@ struct Function {
 
 // linux/net.h
 constexpr auto socket_functions = std::to_array<Function>({
-    {"accept", 5, 0},       {"accept4", 18, 364},   {"bind", 2, 361},      {"connect", 3, 362},     {"getpeername", 7, 368},
-    {"getsockname", 6, 367}, {"getsockopt", 15, 365}, {"listen", 4, 363},  {"recv", 10, 0},         {"recvfrom", 12, 371},
-    {"recvmmsg", 19, 337},  {"recvmsg", 17, 372},   {"send", 9, 0},        {"sendmmsg", 20, 345},   {"sendmsg", 16, 370},
-    {"sendto", 11, 369},    {"setsockopt", 14, 366}, {"shutdown", 13, 373}, {"socket", 1, 359},     {"socketpair", 8, 360},
+    {"accept", 5, 0},        {"accept4", 18, 364},    {"bind", 2, 361},      {"connect", 3, 362},   {"getpeername", 7, 368},
+    {"getsockname", 6, 367}, {"getsockopt", 15, 365}, {"listen", 4, 363},    {"recv", 10, 0},       {"recvfrom", 12, 371},
+    {"recvmmsg", 19, 337},   {"recvmsg", 17, 372},    {"send", 9, 0},        {"sendmmsg", 20, 345}, {"sendmsg", 16, 370},
+    {"sendto", 11, 369},     {"setsockopt", 14, 366}, {"shutdown", 13, 373}, {"socket", 1, 359},    {"socketpair", 8, 360},
 });
 
 // linux/ipc.h
 constexpr auto ipc_functions = std::to_array<Function>({
-    {"msgctl", 14, 402}, {"msgget", 13, 399}, {"msgrcv", 12, 401}, {"msgsnd", 11, 400},   {"semctl", 3, 394}, {"semget", 2, 393},
-    {"semop", 1, 0},     {"semtimedop", 4, 0}, {"shmat", 21, 397}, {"shmctl", 24, 396},   {"shmdt", 22, 398}, {"shmget", 23, 395},
+    {"msgctl", 14, 402},
+    {"msgget", 13, 399},
+    {"msgrcv", 12, 401},
+    {"msgsnd", 11, 400},
+    {"semctl", 3, 394},
+    {"semget", 2, 393},
+    {"semop", 1, 0},
+    {"semtimedop", 4, 0},
+    {"shmat", 21, 397},
+    {"shmctl", 24, 396},
+    {"shmdt", 22, 398},
+    {"shmget", 23, 395},
 });
 
 const Function* find_function(std::span<const Function> functions, std::string_view name)

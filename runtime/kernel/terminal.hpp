@@ -13,7 +13,7 @@ namespace brig::kernel {
 
 struct TerminalPair {
     Fd master;
-    Fd slave;         // by TIOCGPTPEER: no path that an image could swap (CVE-2025-52565)
+    Fd slave;            // by TIOCGPTPEER: no path that an image could swap (CVE-2025-52565)
     unsigned number = 0; // /dev/pts/<number>
 };
 

@@ -34,9 +34,8 @@ Result<> run_hook(const HookRun& run, const spec::Hook& hook)
     request.working_directory = run.working_directory;
     auto outcome = TRY(kernel::run_program(request));
     if (outcome.timed_out)
-        return failure(ErrorKind::timed_out,
-                       fmt::format("{} ran past specified timeout of {}s, output: {}", one_line(hook.path),
-                                   hook.timeout.value_or(0), one_line(trim(outcome.output))));
+        return failure(ErrorKind::timed_out, fmt::format("{} ran past specified timeout of {}s, output: {}", one_line(hook.path),
+                                                         hook.timeout.value_or(0), one_line(trim(outcome.output))));
     if (outcome.status.signaled || outcome.status.value != 0)
         return failure(ErrorKind::system, fmt::format("{}, path: {}, output: {}", describe_end(outcome.status),
                                                       one_line(hook.path), one_line(trim(outcome.output))));

@@ -67,7 +67,7 @@ Result<> set_capabilities(const plan::Capabilities& sets)
         return list.empty() || cap_set_flag(state.get(), flag, static_cast<int>(list.size()), list.data(), CAP_SET) == 0;
     };
     bool known = state && raise(CAP_EFFECTIVE, sets.effective) && raise(CAP_PERMITTED, sets.permitted)
-        && raise(CAP_INHERITABLE, sets.inheritable);
+                 && raise(CAP_INHERITABLE, sets.inheritable);
     if (!known || cap_set_proc(state.get()) < 0)
         return failure(Error::system_call(errno, fmt::format("capset effective {:#x}, permitted {:#x}, inheritable {:#x}",
                                                              sets.effective, sets.permitted, sets.inheritable)));
@@ -137,17 +137,10 @@ Result<> apply_labels(const kernel::Procfs& procfs, const plan::Process& process
     return {};
 }
 
-Result<> join_new_keyring(const kernel::Procfs& procfs, const std::string& container_id, const plan::Process& process)
+Result<> join_new_keyring(const std::string& container_id)
 {
     constexpr uint32_t user_may_search = 0x00080000; // KEY_USR_SEARCH
-    constexpr const char* label_file = "self/attr/keycreate";
-    if (!process.new_session_keyring)
-        return {};
-    if (!process.selinux_label.empty())
-        TRY(procfs.write(label_file, process.selinux_label));
     auto keyring = kernel::join_session_keyring("_ses." + container_id);
-    if (!process.selinux_label.empty())
-        TRY(procfs.write(label_file, ""));
     if (!keyring && keyring.error().code() == ENOSYS)
         return {};
     if (!keyring)
@@ -155,6 +148,18 @@ Result<> join_new_keyring(const kernel::Procfs& procfs, const std::string& conta
             "use --no-new-keyring where the host forbids keyctl, or raise kernel.keys.maxkeys when the quota is used up"));
     uint32_t permissions = TRY(kernel::key_permissions(*keyring));
     return kernel::set_key_permissions(*keyring, permissions | user_may_search);
+}
+
+Result<> join_new_keyring(const kernel::Procfs& procfs, const std::string& container_id, const plan::Process& process)
+{
+    constexpr const char* label_file = "self/attr/keycreate";
+    if (!process.new_session_keyring)
+        return {};
+    if (process.selinux_label.empty())
+        return join_new_keyring(container_id);
+    TRY(procfs.write(label_file, process.selinux_label));
+    TRY(join_new_keyring(container_id));
+    return procfs.write(label_file, "");
 }
 
 namespace {

@@ -22,8 +22,10 @@ Result<> apply_no_new_privileges(const plan::Process& process);
 // The label of the next execve: AppArmor's and SELinux's files below a verified procfs.
 Result<> apply_labels(const kernel::Procfs& procfs, const plan::Process& process);
 
-// "_ses.<id>" as runc names it, labelled like the process, searchable by the container's user. No-op unless the process has
-// new_session_keyring. A kernel without keyrings (ENOSYS) is fine; a refusal by a host's seccomp profile is an error.
+// "_ses.<id>" as runc names it, searchable by the container's user. A kernel without keyrings (ENOSYS) is fine; a refusal by
+// a host's seccomp profile is an error.
+Result<> join_new_keyring(const std::string& container_id);
+// The same when the process plans it, with its SELinux label on the keyring.
 Result<> join_new_keyring(const kernel::Procfs& procfs, const std::string& container_id, const plan::Process& process);
 
 // Gives stdin, stdout and stderr to the process's user, so that it can open /dev/stdout again; the group stays, and

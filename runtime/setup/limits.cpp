@@ -35,8 +35,8 @@ Result<> apply_rlimits(pid_t pid, const plan::Process& process)
         auto set = kernel::set_resource_limit(pid, limit.resource, limit.soft, limit.hard);
         if (!set)
             return failure(explain_refused_limit(std::move(set).error(), pid, limit)
-                               .during(fmt::format("error setting {} to soft {}, hard {}", limit.name,
-                                                   limit_text(limit.soft), limit_text(limit.hard))));
+                               .during(fmt::format("error setting {} to soft {}, hard {}", limit.name, limit_text(limit.soft),
+                                                   limit_text(limit.hard))));
     }
     return {};
 }
@@ -56,8 +56,8 @@ Result<> apply_oom_score(const kernel::Procfs& procfs, pid_t pid, const plan::Pr
         return written;
     if (kernel::effective_uid() != 0)
         return {};
-    return failure(std::move(written).error().with_hint(
-        fmt::format("it is {} now, and lowering it needs CAP_SYS_RESOURCE: ask for at least that in process.oomScoreAdj", current)));
+    return failure(std::move(written).error().with_hint(fmt::format(
+        "it is {} now, and lowering it needs CAP_SYS_RESOURCE: ask for at least that in process.oomScoreAdj", current)));
 }
 
 namespace {

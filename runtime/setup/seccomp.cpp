@@ -94,9 +94,10 @@ Result<std::vector<uint32_t>> architectures_of(const spec::Seccomp& seccomp)
     for (const auto& name : seccomp.architectures) {
         auto token = static_cast<uint32_t>(TRY(value_of(spec::seccomp_architectures(), name, "architecture")));
         if (!kernel::is_known_architecture(token))
-            return failure(Error(ErrorKind::not_supported, fmt::format("seccomp architecture {} is unknown to libseccomp {}.{}.{}",
-                                                                       name, SCMP_VER_MAJOR, SCMP_VER_MINOR, SCMP_VER_MICRO))
-                               .with_hint("remove it from linux.seccomp.architectures"));
+            return failure(
+                Error(ErrorKind::not_supported, fmt::format("seccomp architecture {} is unknown to libseccomp {}.{}.{}", name,
+                                                            SCMP_VER_MAJOR, SCMP_VER_MINOR, SCMP_VER_MICRO))
+                    .with_hint("remove it from linux.seccomp.architectures"));
         if (std::ranges::find(architectures, token) == architectures.end())
             architectures.push_back(token);
     }
@@ -214,8 +215,8 @@ private:
     {
         CallRules call = collect(rules, m_profile.default_action);
         uint32_t base = call.unconditional.value_or(m_profile.default_action);
-        m_notifies |= base == SCMP_ACT_NOTIFY
-            || std::ranges::count(call.conditional, SCMP_ACT_NOTIFY, &kernel::ArgumentRule::action) > 0;
+        m_notifies |=
+            base == SCMP_ACT_NOTIFY || std::ranges::count(call.conditional, SCMP_ACT_NOTIFY, &kernel::ArgumentRule::action) > 0;
         if (call.conditional.empty())
             return {rules.front().number, base, std::nullopt};
         m_programs.push_back({std::move(call.conditional), base, width});
@@ -229,7 +230,8 @@ private:
         auto width = kernel::has_narrow_arguments(architecture) ? kernel::ArgumentWidth::low_half : kernel::ArgumentWidth::all;
         steps.push_back({first, m_profile.default_action, std::nullopt});
         for (auto begin = numbered.rules.begin(); begin != numbered.rules.end();) {
-            auto behind = std::find_if(begin, numbered.rules.end(), [&](const auto& rule) { return rule.number != begin->number; });
+            auto behind =
+                std::find_if(begin, numbered.rules.end(), [&](const auto& rule) { return rule.number != begin->number; });
             enter(steps, decide_call({begin, behind}, width));
             if (uint64_t{begin->number} + 1 < end)
                 steps.push_back({begin->number + 1, m_profile.default_action, std::nullopt});

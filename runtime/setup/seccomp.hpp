@@ -29,9 +29,9 @@
 namespace brig::setup {
 
 struct SeccompProgram {
-    std::string instructions; // struct sock_filter[], as bytes
-    unsigned flags = 0;       // SECCOMP_FILTER_FLAG_*
-    bool notifies = false;    // has SCMP_ACT_NOTIFY: load gives a listener
+    std::string instructions;                      // struct sock_filter[], as bytes
+    unsigned flags = 0;                            // SECCOMP_FILTER_FLAG_*
+    bool notifies = false;                         // has SCMP_ACT_NOTIFY: load gives a listener
     std::vector<std::string> skipped_system_calls; // names that nobody knows
 };
 

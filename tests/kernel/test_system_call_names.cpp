@@ -15,16 +15,25 @@ Test(system_call_names, agree_with_the_numbers_of_libseccomp)
         uint32_t architecture;
         uint32_t first;
     };
-    for (Range range : std::vector<Range>{{SCMP_ARCH_X86_64, 0}, {SCMP_ARCH_X86, 0}, {SCMP_ARCH_X32, 0x40000000}, {SCMP_ARCH_AARCH64, 0},
-                                          {SCMP_ARCH_ARM, 0}, {SCMP_ARCH_S390X, 0}, {SCMP_ARCH_S390, 0}, {SCMP_ARCH_PPC64LE, 0},
-                                          {SCMP_ARCH_MIPSEL, 4000}, {SCMP_ARCH_MIPS64, 5000}, {SCMP_ARCH_RISCV64, 0}}) {
+    for (Range range : std::vector<Range>{{SCMP_ARCH_X86_64, 0},
+                                          {SCMP_ARCH_X86, 0},
+                                          {SCMP_ARCH_X32, 0x40000000},
+                                          {SCMP_ARCH_AARCH64, 0},
+                                          {SCMP_ARCH_ARM, 0},
+                                          {SCMP_ARCH_S390X, 0},
+                                          {SCMP_ARCH_S390, 0},
+                                          {SCMP_ARCH_PPC64LE, 0},
+                                          {SCMP_ARCH_MIPSEL, 4000},
+                                          {SCMP_ARCH_MIPS64, 5000},
+                                          {SCMP_ARCH_RISCV64, 0}}) {
         int seen = 0;
         for (uint32_t number = range.first; number < range.first + 500; number++) {
             char* name = seccomp_syscall_resolve_num_arch(range.architecture, static_cast<int>(number));
             if (name == nullptr)
                 continue;
             auto found = system_call_number(range.architecture, name);
-            cr_expect(found == number, "%s of %#x: %d instead of %u", name, range.architecture, found ? static_cast<int>(*found) : -1, number);
+            cr_expect(found == number, "%s of %#x: %d instead of %u", name, range.architecture,
+                      found ? static_cast<int>(*found) : -1, number);
             seen++;
             std::free(name);
         }

@@ -4,8 +4,8 @@
 #include <criterion/criterion.h>
 
 using namespace brig;
-using setup::parse_index_list;
 using kernel::BitMask;
+using setup::parse_index_list;
 
 Test(index_list, ranges_and_single_numbers)
 {

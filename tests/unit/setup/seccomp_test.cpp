@@ -7,8 +7,8 @@
 #include "spec/read_spec.hpp"
 #include "spec/vocabulary.hpp"
 
-#include <criterion/criterion.h>
 #include <cerrno>
+#include <criterion/criterion.h>
 #include <cstdio>
 #include <random>
 #include <seccomp.h>
@@ -182,17 +182,58 @@ private:
 };
 
 static const std::vector<uint64_t> interesting_arguments = {
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 38, 40, 44, 45, 46,
-    0x20000, 0x20008, 0x7e020000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000010, 0x7e02000000000000,
-    0xffffffff00000000, ~0ULL,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    38,
+    40,
+    44,
+    45,
+    46,
+    0x20000,
+    0x20008,
+    0x7e020000,
+    0x7fffffff,
+    0x80000000,
+    0xffffffff,
+    0x100000000,
+    0x100000010,
+    0x7e02000000000000,
+    0xffffffff00000000,
+    ~0ULL,
 };
 
-static void compare(const setup::SeccompProgram& program, const Expectation& expected, uint32_t token, uint32_t number, uint64_t argument)
+static void compare(const setup::SeccompProgram& program, const Expectation& expected, uint32_t token, uint32_t number,
+                    uint64_t argument)
 {
     uint32_t audit = token == SCMP_ARCH_X32 ? static_cast<uint32_t>(SCMP_ARCH_X86_64) : token;
     bool has_half = token == SCMP_ARCH_X86 || token == SCMP_ARCH_MIPSEL;
     uint64_t bits = has_half ? 0xffffffff : ~0ULL; // 32-bit processes have no more, and libseccomp does not look
-    seccomp_data call = {static_cast<int>(number), audit, 0,
+    seccomp_data call = {static_cast<int>(number),
+                         audit,
+                         0,
                          {argument & bits, (argument ^ 1) & bits, (argument >> 3) & bits, 0, argument & bits, 7}};
     auto found = run_filter(program.instructions, call);
     cr_assert(found.has_value(), "the kernel would refuse the program");
@@ -205,13 +246,13 @@ static void compare(const setup::SeccompProgram& program, const Expectation& exp
 static spec::Seccomp without_new_names(spec::Seccomp profile)
 {
     for (auto& rule : profile.syscalls)
-        std::erase_if(rule.names, [](const std::string& name) {
-            return seccomp_syscall_resolve_name(name.c_str()) == __NR_SCMP_ERROR;
-        });
+        std::erase_if(rule.names,
+                      [](const std::string& name) { return seccomp_syscall_resolve_name(name.c_str()) == __NR_SCMP_ERROR; });
     return profile;
 }
 
-static void compare_range(const setup::SeccompProgram& program, const spec::Seccomp& profile, uint32_t token, uint32_t first, uint32_t last)
+static void compare_range(const setup::SeccompProgram& program, const spec::Seccomp& profile, uint32_t token, uint32_t first,
+                          uint32_t last)
 {
     Expectation expected(profile, token);
     for (uint32_t number = first; number <= last; number++)
@@ -353,7 +394,8 @@ struct Evaluator {
         else
             matched.insert(matched.end(), unseen.begin(), unseen.end());
         if (!matched.empty())
-            return *std::min_element(matched.begin(), matched.end(), [&](uint32_t a, uint32_t b) { return strictness(a) < strictness(b); });
+            return *std::min_element(matched.begin(), matched.end(),
+                                     [&](uint32_t a, uint32_t b) { return strictness(a) < strictness(b); });
         if (!unconditional && most && static_cast<uint32_t>(call.nr) > *most && !lets_through(default_action))
             return SCMP_ACT_ERRNO(ENOSYS);
         return unconditional.value_or(default_action);
@@ -376,8 +418,8 @@ struct Evaluator {
 static std::string generated(std::mt19937& random)
 {
     static const std::vector<std::string> names = {
-        "read", "write", "open", "socket", "accept4", "shmat", "semop", "ipc", "socketcall", "clone", "clone3", "mmap",
-        "mmap2", "_llseek", "fcntl64", "arch_prctl", "ioctl", "prctl", "futex_waitv", "waitpid", "execve", "recv",
+        "read", "write", "open",    "socket",  "accept4",    "shmat", "semop", "ipc",         "socketcall", "clone",  "clone3",
+        "mmap", "mmap2", "_llseek", "fcntl64", "arch_prctl", "ioctl", "prctl", "futex_waitv", "waitpid",    "execve", "recv",
     };
     static const std::vector<std::string> operators = {"NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"};
     static const std::vector<std::string> actions = {"ALLOW", "TRAP", "KILL_PROCESS", "KILL_THREAD", "LOG", "NOTIFY", "ERRNO"};
@@ -387,8 +429,9 @@ static std::string generated(std::mt19937& random)
         std::string args;
         for (unsigned index = 0; index < 3; index++)
             if (pick(3) == 0)
-                args += fmt::format(R"({}{{"index": {}, "value": {}, "valueTwo": {}, "op": "SCMP_CMP_{}"}})", args.empty() ? "" : ", ",
-                                    pick(8) == 0 ? 0 : index, interesting_arguments[pick(interesting_arguments.size())],
+                args += fmt::format(R"({}{{"index": {}, "value": {}, "valueTwo": {}, "op": "SCMP_CMP_{}"}})",
+                                    args.empty() ? "" : ", ", pick(8) == 0 ? 0 : index,
+                                    interesting_arguments[pick(interesting_arguments.size())],
                                     interesting_arguments[pick(interesting_arguments.size())], operators[pick(7)]);
         rules += fmt::format(R"({}{{"names": ["{}", "{}"], "action": "SCMP_ACT_{}", "args": [{}]}})", rules.empty() ? "" : ", ",
                              names[pick(names.size())], names[pick(names.size())], actions[pick(7)], args);
@@ -540,7 +583,8 @@ Test(seccomp, enosys_only_above_what_the_profile_names)
     constexpr uint32_t openat2 = 437;
     for (const char* action : {"SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_TRAP"}) {
         auto program = compile(profile_of(fmt::format(R"({{"defaultAction": "{}", "syscalls": [
-            {{"names": ["openat2"], "action": "SCMP_ACT_ALLOW"}}]}})", action)));
+            {{"names": ["openat2"], "action": "SCMP_ACT_ALLOW"}}]}})",
+                                                      action)));
         cr_expect(answer(program, SCMP_ARCH_X86_64, openat2 - 1) == answer(program, SCMP_ARCH_X86_64, 1), "%s", action);
         cr_expect(answer(program, SCMP_ARCH_X86_64, openat2 + 1) == SCMP_ACT_ERRNO(ENOSYS), "%s", action);
     }
@@ -579,8 +623,9 @@ Test(seccomp, flags_and_notification)
         "flags": ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"],
         "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]})"));
     cr_expect(notifying.notifies);
-    cr_expect(notifying.flags == (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_NEW_LISTENER
-                                  | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV));
+    cr_expect(notifying.flags
+              == (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_NEW_LISTENER
+                  | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV));
     auto unknown = compile(profile_of(R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/agent",
         "syscalls": [{"names": ["no_such_call"], "action": "SCMP_ACT_NOTIFY"}]})"));
     cr_expect(!unknown.notifies);

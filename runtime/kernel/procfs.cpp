@@ -55,6 +55,13 @@ Result<Procfs> Procfs::open(View view)
     return Procfs(std::move(root));
 }
 
+Result<Procfs> Procfs::of_host()
+{
+    Fd root = TRY(open_at(working_directory, "/proc", O_PATH | O_DIRECTORY));
+    TRY(verify(root));
+    return Procfs(std::move(root));
+}
+
 // "self" is a link, and links are refused. The procfs knows the caller's number in its own pid namespace; getpid() would
 // be the number in the caller's.
 Result<std::string> Procfs::without_self(const std::string& path) const

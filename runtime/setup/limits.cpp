@@ -1,6 +1,8 @@
 #include "setup/limits.hpp"
 
 #include "base/text.hpp"
+#include "kernel/process.hpp"
+#include "spec/index_list.hpp"
 #include "spec/vocabulary.hpp"
 
 #include <algorithm>
@@ -67,6 +69,18 @@ uint64_t word_value(spec::Words words, const std::string& name)
     return spec::find_word(words, name).value_or(0); // check_spec has refused unknown words
 }
 
+Result<kernel::BitMask> mask_of(std::string_view list)
+{
+    constexpr size_t bits = CHAR_BIT * sizeof(unsigned long);
+    kernel::BitMask mask;
+    for (auto [first, last] : TRY(spec::parse_index_list(list))) {
+        mask.resize(std::max(mask.size(), last / bits + 1));
+        for (size_t index = first; index <= last; index++)
+            mask[index / bits] |= 1UL << index % bits;
+    }
+    return mask;
+}
+
 Result<> apply_scheduler(const spec::Scheduler& scheduler)
 {
     kernel::SchedulerAttributes attributes;
@@ -102,7 +116,7 @@ Result<> apply_memory_policy(const plan::Process& process)
     uint64_t mode = word_value(spec::memory_policy_modes(), process.memory_policy->mode);
     for (const auto& flag : process.memory_policy->flags)
         mode |= word_value(spec::memory_policy_flags(), flag);
-    auto nodes = TRY_DURING("linux.memoryPolicy.nodes", parse_index_list(process.memory_policy->nodes));
+    auto nodes = TRY_DURING("linux.memoryPolicy.nodes", mask_of(process.memory_policy->nodes));
     return kernel::set_memory_policy(static_cast<int>(mode), nodes);
 }
 
@@ -113,30 +127,9 @@ Result<> apply_personality(const plan::Process& process)
     return kernel::set_personality(word_value(spec::personality_domains(), process.personality->domain));
 }
 
-Result<kernel::BitMask> parse_index_list(std::string_view list)
-{
-    constexpr uint64_t highest = 8191; // more CPUs or nodes than any kernel can have
-    constexpr size_t bits = CHAR_BIT * sizeof(unsigned long);
-    kernel::BitMask mask;
-    for (auto part : split(list, ',')) {
-        part = trim(part);
-        if (part.empty())
-            continue;
-        auto dash = part.find('-');
-        uint64_t first = TRY(parse_unsigned(part.substr(0, dash)));
-        uint64_t last = dash == std::string_view::npos ? first : TRY(parse_unsigned(part.substr(dash + 1)));
-        if (last < first || last > highest)
-            return failure(ErrorKind::invalid, fmt::format("{} is not a range of numbers from 0 to {}", quoted(part), highest));
-        mask.resize(std::max(mask.size(), last / bits + 1));
-        for (uint64_t index = first; index <= last; index++)
-            mask[index / bits] |= 1UL << index % bits;
-    }
-    return mask;
-}
-
 Result<> apply_cpu_affinity(std::string_view cpus)
 {
-    auto mask = TRY_DURING("process.execCPUAffinity", parse_index_list(cpus));
+    auto mask = TRY_DURING("process.execCPUAffinity", mask_of(cpus));
     if (mask.empty())
         return {};
     return kernel::set_cpu_affinity(mask);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "kernel/process.hpp"
 #include "kernel/procfs.hpp"
 #include "plan/plan.hpp"
 
@@ -30,8 +29,5 @@ Result<> apply_cpu_affinity(std::string_view cpus);
 
 // Runs in the init inside of all its namespaces; opens its own procfs, since the usual one shows no sysctls.
 Result<> apply_sysctls(const std::vector<plan::Sysctl>& sysctls);
-
-// "0-3,7" as in cpuset.cpus. Errors: kind invalid.
-Result<kernel::BitMask> parse_index_list(std::string_view list);
 
 } // namespace brig::setup

@@ -368,6 +368,13 @@ Result<> covered_proc(const std::string& how)
     return {};
 }
 
+Result<> covered_host_proc(const std::string&)
+{
+    TRY(unshare_mounts());
+    TRY(mount_on("tmpfs", "/proc", "tmpfs", 0, ""));
+    return kernel::Procfs::of_host().map([](auto&&) {});
+}
+
 // A filter of the host, as in nested containers: the new calls fail.
 Result<> refuse(const std::vector<std::string>& names)
 {
@@ -658,6 +665,7 @@ constexpr Case cases[] = {
     {"unreachable-directory", unreachable_directory},
     {"attributes", attributes},
     {"covered-proc", covered_proc},
+    {"covered-host-proc", covered_host_proc},
     {"procfs-without", procfs_without},
     {"procfs-of-pid-namespace", procfs_of_pid_namespace},
     {"sysctls", sysctls},

@@ -28,6 +28,14 @@ Test(procfs, reads_and_writes_files_of_the_caller)
     cr_expect(*procfs.read(fmt::format("{}/oom_score_adj", ::getpid())) == "300\n");
 }
 
+Test(procfs, of_the_host)
+{
+    auto procfs = Procfs::of_host();
+    cr_assert(procfs.has_value(), "%s", procfs ? "" : procfs.error().message().c_str());
+    cr_expect(procfs->read("self/stat")->starts_with(fmt::format("{} (", ::getpid())));
+    cr_expect(*procfs->read("sys/kernel/ostype") == "Linux\n");
+}
+
 Test(procfs, usual_view_has_no_sysctls)
 {
     auto hidden = open_procfs().read("sys/kernel/ostype");
@@ -86,6 +94,7 @@ Test(procfs, without_the_mount_calls_proc_itself_is_verified)
     expect_failure("procfs-without", "something is mounted on top of this file", "covered");
     expect_failure("procfs-without", "/proc is not a procfs", "tmpfs");
     expect_failure("procfs-without", "/proc is not a procfs", "bind");
+    expect_failure("covered-host-proc", "/proc is not a procfs");
 }
 
 Test(procfs, belongs_to_the_callers_pid_namespace)

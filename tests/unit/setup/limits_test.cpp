@@ -4,27 +4,6 @@
 #include <criterion/criterion.h>
 
 using namespace brig;
-using kernel::BitMask;
-using setup::parse_index_list;
-
-Test(index_list, ranges_and_single_numbers)
-{
-    cr_expect(*parse_index_list("") == BitMask{});
-    cr_expect(*parse_index_list("0") == BitMask{1});
-    cr_expect(*parse_index_list("0-3,7") == BitMask{0x8f});
-    cr_expect(*parse_index_list(" 1 , 2-2,") == BitMask{6});
-    cr_expect(*parse_index_list("63-64") == (BitMask{1UL << 63, 1}));
-    cr_expect(parse_index_list("8191")->size() == 128);
-}
-
-Test(index_list, refuses_everything_else)
-{
-    for (const char* list : {"x", "-1", "3-", "-", "3-1", "1-2-3", "0x1", "8192", "0-18446744073709551615", "1;2"}) {
-        auto mask = parse_index_list(list);
-        cr_assert(!mask.has_value(), "%s", list);
-        cr_expect(mask.error().kind() == ErrorKind::invalid);
-    }
-}
 
 Test(limits, nothing_planned_changes_nothing)
 {
@@ -35,4 +14,16 @@ Test(limits, nothing_planned_changes_nothing)
     cr_expect(setup::apply_personality(process).has_value());
     cr_expect(setup::apply_cpu_affinity("").has_value());
     cr_expect(setup::apply_sysctls({}).has_value());
+}
+
+Test(limits, bad_lists_are_named)
+{
+    auto affinity = setup::apply_cpu_affinity("3-1");
+    cr_assert(!affinity.has_value());
+    cr_expect(contains(affinity.error().message(), "process.execCPUAffinity: "), "%s", affinity.error().message().c_str());
+    plan::Process process;
+    process.memory_policy = spec::MemoryPolicy{"MPOL_BIND", "x", {}};
+    auto policy = setup::apply_memory_policy(process);
+    cr_assert(!policy.has_value());
+    cr_expect(contains(policy.error().message(), "linux.memoryPolicy.nodes: "), "%s", policy.error().message().c_str());
 }

@@ -5,6 +5,7 @@
 #include "kernel/files.hpp"
 #include "kernel/mounting.hpp"
 
+#include <cerrno>
 #include <linux/mount.h>
 #include <string>
 #include <sys/mman.h>
@@ -63,7 +64,13 @@ Result<> ensure_sealed(char** argv, char** environment)
     if (is_sealed(self))
         return {};
     Fd sealed = TRY_DURING("seal brig's own program against containers", sealed_form_of(self));
-    return failure(kernel::execute_descriptor(sealed, texts_of(argv), texts_of(environment)));
+    // An attacker's open for writing counts as a writer for the moment until the kernel sees the read-only mount, and a file
+    // with a writer cannot be executed.
+    constexpr int attempts = 1000;
+    Error error = kernel::execute_descriptor(sealed, texts_of(argv), texts_of(environment));
+    for (int attempt = 1; attempt < attempts && error.code() == ETXTBSY; attempt++)
+        error = kernel::execute_descriptor(sealed, texts_of(argv), texts_of(environment));
+    return failure(std::move(error));
 }
 
 } // namespace brig::launch

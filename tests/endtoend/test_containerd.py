@@ -31,7 +31,8 @@ class Ctr:
 
     def run(self, name, *command, options=(), runtime=None):
         self.names.append(name)
-        return self("run", *options, "--env", "PATH=/bin", "--runc-binary", runtime or settings.runtime_binary(), "--rootfs", self.rootfs, name, *command)
+        return self("run", *options, "--env", "PATH=/bin", "--runc-binary", runtime or settings.runtime_binary(),
+                    "--rootfs", self.rootfs, name, *command)
 
     def detached(self, name, *command):
         result = self.run(name, *command, options=["-d"])

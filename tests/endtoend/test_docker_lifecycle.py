@@ -16,16 +16,19 @@ def test_exec(docker):
     container = docker.detached("--env=SHARED=yes", IMAGE, "sleep", "100")
     result = docker("exec", container, "sh", "-c", "echo $SHARED; pwd; echo bad >&2; exit 12")
     assert (result.returncode, result.stdout, result.stderr) == (12, "yes\n/\n", "bad\n")
-    words = docker.ok("exec", "-u", "1000:1000", "-w", "/tmp", "-e", "OWN=1", container, "sh", "-c", "id -u; pwd; echo $OWN")
+    words = docker.ok("exec", "-u", "1000:1000", "-w", "/tmp", "-e", "OWN=1", container, "sh", "-c",
+                      "id -u; pwd; echo $OWN")
     assert words.split() == ["1000", "/tmp", "1"]
     assert docker.ok("exec", "-i", container, "cat", stdin="through") == "through"
-    for program, words in (("no-such-program", "executable file not found in"), ("/etc/not-executable", "permission denied")):
+    failures = {"no-such-program": "executable file not found in", "/etc/not-executable": "permission denied"}
+    for program, words in failures.items():
         result = docker("exec", container, program)
         assert result.returncode == 126 and words in result.stdout + result.stderr
 
 
 def test_exec_is_bound_as_the_container_is(docker):
-    container = docker.detached("--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=20", IMAGE, "sleep", "100")
+    container = docker.detached("--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=20", IMAGE,
+                                "sleep", "100")
     script = "grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; cat /proc/1/cgroup; echo --; cat /proc/self/cgroup"
     status, own = docker.ok("exec", container, "sh", "-c", script).split("--\n")
     first = status.split("\n")[:3]
@@ -161,8 +164,9 @@ def test_update_changes_a_living_limit(docker):
 
 @pytest.mark.parametrize("command, status", [("true", "healthy"), ("false", "unhealthy")])
 def test_health_check(docker, command, status):
-    container = docker.detached(f"--health-cmd={command}", "--health-interval=0.3s", "--health-retries=1", IMAGE, "sleep", "100")
-    wait_until(lambda: docker.inspect(container)["Health"]["Status"] == status, f"the container to be {status}", seconds=30)
+    container = docker.detached(f"--health-cmd={command}", "--health-interval=0.3s", "--health-retries=1", IMAGE,
+                                "sleep", "100")
+    wait_until(lambda: docker.inspect(container)["Health"]["Status"] == status, f"the container to be {status}")
 
 
 def test_copy_both_ways(docker, workdir):

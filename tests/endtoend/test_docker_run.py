@@ -30,7 +30,8 @@ def test_large_output_is_complete(docker):
 
 
 @pytest.mark.parametrize("command, code", [
-    (["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -TERM 1; exit 3"], 3), (["/no/such/program"], 127), (["no-such-program"], 127), (["/etc/not-executable"], 126), (["/etc"], 126),
+    (["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -TERM 1; exit 3"], 3),
+    (["/no/such/program"], 127), (["no-such-program"], 127), (["/etc/not-executable"], 126), (["/etc"], 126),
 ])
 def test_exit_codes(docker, command, code):
     assert docker.run(IMAGE, *command).returncode == code
@@ -203,8 +204,9 @@ def test_stop_signal_of_the_image_is_used(docker):
 # ---- terminals
 
 def test_terminal_takes_resizes_and_signals(docker):
-    process, pty = docker.terminal("run", "-it", "--rm", "--runtime=brig", "--network=none", IMAGE, "sh", "-c",
-                                   "until stty size | grep -q 90; do :; done; stty size; exec probe catch-signals", rows=30, columns=90)
+    script = "until stty size | grep -q 90; do :; done; stty size; exec probe catch-signals"
+    process, pty = docker.terminal("run", "-it", "--rm", "--runtime=brig", "--network=none", IMAGE, "sh", "-c", script,
+                                   rows=30, columns=90)
     assert "30 90" in pty.read_until("ready")
     resize_until(pty, 40, 100, "size 40 100")
     pty.write("\x03")
@@ -231,8 +233,8 @@ def test_terminal_runs_a_shell(docker):
 
 
 def test_terminal_of_a_non_root_user_is_his(docker):
-    process, pty = docker.terminal("run", "-it", "--rm", "--runtime=brig", "--network=none", "--user=1000", IMAGE, "sh", "-c",
-                                   "echo hi > /dev/tty && stat -c %u $(tty) && test -c /dev/console && echo e''nd")
+    process, pty = docker.terminal("run", "-it", "--rm", "--runtime=brig", "--network=none", "--user=1000", IMAGE,
+                                   "sh", "-c", "echo hi > /dev/tty && stat -c %u $(tty) && test -c /dev/console && echo e''nd")
     assert "hi" in pty.read_until("end") and "1000" in pty.seen
     assert process.wait(timeout=20) == 0
 

@@ -211,7 +211,11 @@ bool has_container_hooks(const plan::Plan& plan)
     return !plan.hooks.create_container.empty() || !plan.hooks.start_container.empty();
 }
 bool has_create_container_hooks(const plan::Plan& plan) { return !plan.hooks.create_container.empty(); }
-bool has_runtime_hooks(const plan::Plan& plan) { return !plan.hooks.prestart.empty() || !plan.hooks.create_runtime.empty(); }
+// In a user namespace the launcher answers questions until the root is ready; only then may it say more than answers.
+bool launcher_waits_for_root(const plan::Plan& plan)
+{
+    return !plan.hooks.prestart.empty() || !plan.hooks.create_runtime.empty() || any_user_namespace(plan);
+}
 bool has_names(const plan::Plan& plan) { return !plan.hostname.empty() || !plan.domainname.empty(); }
 bool has_terminal(const plan::Plan& plan) { return plan.process.terminal; }
 bool has_sysctls(const plan::Plan& plan) { return !plan.sysctls.empty(); }
@@ -238,7 +242,7 @@ constexpr Step steps[] = {
     {"make the working directory", always, make_working_directory},         // before the root is read-only
     {"set host and domain name", has_names, name_host},
     {"raise the loopback device", always, raise_network},
-    {"wait for prestart and createRuntime hooks", has_runtime_hooks, let_launcher_run_hooks}, // mounts are there, the root is not switched
+    {"wait for prestart and createRuntime hooks", launcher_waits_for_root, let_launcher_run_hooks}, // mounts are there, the root is not switched
     {"run createContainer hooks", has_create_container_hooks, run_create_container_hooks},
     {"make the terminal", has_terminal, make_terminal},                     // from the container's own devpts
     {"set sysctls", has_sysctls, set_sysctls},                              // by a procfs of our own, whatever is mounted on /proc
@@ -295,7 +299,7 @@ Conversation conversation_of(const plan::Plan& plan, bool seccomp_notifies)
     Conversation conversation;
     conversation.user_namespace = any_user_namespace(plan);
     conversation.cgroup = true;
-    conversation.runtime_hooks = has_runtime_hooks(plan);
+    conversation.root_ready = launcher_waits_for_root(plan);
     conversation.seccomp = plan.seccomp.has_value();
     conversation.seccomp_listener = seccomp_notifies;
     return conversation;

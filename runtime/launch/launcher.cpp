@@ -72,7 +72,7 @@ private:
         TRY(provide_cgroup());
         if (plan.seccomp)
             TRY(compile_filter());
-        if (m_program && !m_conversation.runtime_hooks)
+        if (m_program && !m_conversation.root_ready)
             TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
         return {};
     }

@@ -27,7 +27,7 @@ std::string_view message_name(MessageKind kind)
 
 Sequence::Sequence(const Conversation& conversation) : m_mount_sources(conversation.user_namespace)
 {
-    if (conversation.runtime_hooks)
+    if (conversation.root_ready)
         m_expected.push_back(MessageKind::root_ready);
     if (conversation.seccomp_listener)
         m_expected.push_back(MessageKind::seccomp_listener);

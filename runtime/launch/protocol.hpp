@@ -9,7 +9,7 @@
 //          <----------------------------------------- mount_source_needed {index}   repeated, user namespaces only
 //   mount_source {mount} ----------------------------> attaches it
 //                                                      mounts the rest, devices
-//          <----------------------------------------- root_ready               only with prestart/createRuntime hooks
+//          <----------------------------------------- root_ready               with prestart/createRuntime hooks or a user namespace
 //   (runs the hooks)
 //   hooks_done --------------------------------------> createContainer hooks, pivot_root, identity
 //   seccomp_program {instructions} ------------------>                          only with a filter
@@ -58,7 +58,7 @@ std::string_view message_name(MessageKind kind);
 struct Conversation {
     bool user_namespace = false;   // new or joined: ids_mapped, mount_source
     bool cgroup = false;           // cgroup_ready
-    bool runtime_hooks = false;    // root_ready, hooks_done
+    bool root_ready = false;       // root_ready, hooks_done: with runtime hooks, or in a user namespace
     bool seccomp = false;          // seccomp_program
     bool seccomp_listener = false; // seccomp_listener
 };

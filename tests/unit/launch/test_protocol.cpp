@@ -19,8 +19,8 @@ bool accepts(const Conversation& conversation, const std::vector<MessageKind>& m
 }
 
 const Conversation plain = {};
-const Conversation with_hooks = {.runtime_hooks = true};
-const Conversation with_users = {.user_namespace = true, .runtime_hooks = true};
+const Conversation with_hooks = {.root_ready = true};
+const Conversation with_users = {.user_namespace = true, .root_ready = true};
 const Conversation with_listener = {.seccomp = true, .seccomp_listener = true};
 
 } // namespace

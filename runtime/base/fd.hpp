@@ -42,7 +42,7 @@ private:
 
 class FdRef {
 public:
-    FdRef(const Fd& owner) : m_number(owner.get()) {}  // NOLINT: lending is the point
+    FdRef(const Fd& owner) : m_number(owner.get()) {} // NOLINT: lending is the point
     explicit FdRef(int number) : m_number(number) {}
 
     int get() const { return m_number; }

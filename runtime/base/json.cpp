@@ -186,8 +186,7 @@ std::optional<Flaw> find_flaw(std::string_view text)
                 return Flaw{zero, "a zero character in the name of a property"};
             zero = std::string_view::npos;
             in_string = !in_string;
-        }
-        else if (!in_string && (letter == '\'' || letter == 'N' || letter == 'I'))
+        } else if (!in_string && (letter == '\'' || letter == 'N' || letter == 'I'))
             return Flaw{i, "a value that JSON does not have"};
         else if (!in_string && (letter == '-' || (letter >= '0' && letter <= '9'))) {
             auto number = text.substr(i, text.find_first_not_of(number_letters, i) - i);
@@ -204,8 +203,7 @@ std::optional<Flaw> find_flaw(std::string_view text)
 Result<Json> Json::parse(std::string_view text)
 {
     if (auto flaw = find_flaw(text))
-        return failure(ErrorKind::invalid,
-                       fmt::format("not valid JSON at {}: {}", position_in(text, flaw->offset), flaw->what));
+        return failure(ErrorKind::invalid, fmt::format("not valid JSON at {}: {}", position_in(text, flaw->offset), flaw->what));
     constexpr int levels = 128;
     if (text.size() > static_cast<size_t>(std::numeric_limits<int>::max() - 1))
         return failure(ErrorKind::invalid, "JSON text is larger than 2 GiB");

@@ -37,12 +37,12 @@ inline void take_value(Result<void>&&) {}
 #define BRIG_TRY_NAME_(prefix, number) prefix##number
 #define BRIG_TRY_NAME(prefix, number) BRIG_TRY_NAME_(prefix, number)
 
-#define BRIG_TRY_INTO(result, expression, failed)                                                                      \
-    __extension__({                                                                                                    \
-        auto result = (expression);                                                                                    \
-        if (!result) [[unlikely]]                                                                                      \
-            return ::brig::failure(failed);                                                                            \
-        ::brig::detail::take_value(std::move(result));                                                                 \
+#define BRIG_TRY_INTO(result, expression, failed)                                                                                \
+    __extension__({                                                                                                              \
+        auto result = (expression);                                                                                              \
+        if (!result) [[unlikely]]                                                                                                \
+            return ::brig::failure(failed);                                                                                      \
+        ::brig::detail::take_value(std::move(result));                                                                           \
     })
 
 #define BRIG_TRY(result, expression) BRIG_TRY_INTO(result, expression, std::move(result).error())

@@ -76,8 +76,8 @@ struct DurationUnit {
 };
 
 constexpr std::array duration_units = {
-    DurationUnit{"ns", 1},     DurationUnit{"us", 1e3},  DurationUnit{"µs", 1e3},    DurationUnit{"ms", 1e6},
-    DurationUnit{"s", 1e9},    DurationUnit{"m", 60e9},  DurationUnit{"h", 3600e9},
+    DurationUnit{"ns", 1},  DurationUnit{"us", 1e3}, DurationUnit{"µs", 1e3},   DurationUnit{"ms", 1e6},
+    DurationUnit{"s", 1e9}, DurationUnit{"m", 60e9}, DurationUnit{"h", 3600e9},
 };
 
 double unit_of(std::string_view name)

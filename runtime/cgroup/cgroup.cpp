@@ -46,14 +46,12 @@ Result<> check_unused(const Location& location)
 {
     auto processes = TRY(read_processes(location.directory()));
     if (!processes.empty())
-        return failure(
-            Error(ErrorKind::wrong_state,
-                  fmt::format("container's cgroup is not empty: {} process(es) found in {}", processes.size(),
-                              one_line(location.directory())))
-                .with_hint("another container or program uses it: end that first, or give another linux.cgroupsPath"));
-    bool frozen = location.unified                        ? TRY(is_frozen_v2(location.directory()))
+        return failure(Error(ErrorKind::wrong_state, fmt::format("container's cgroup is not empty: {} process(es) found in {}",
+                                                                 processes.size(), one_line(location.directory())))
+                           .with_hint("another container or program uses it: end that first, or give another linux.cgroupsPath"));
+    bool frozen = location.unified                       ? TRY(is_frozen_v2(location.directory()))
                   : has(location.controllers, "freezer") ? TRY(is_frozen_v1(location.directory()))
-                                                          : false;
+                                                         : false;
     if (frozen)
         return failure(Error(ErrorKind::wrong_state,
                              fmt::format("container's cgroup {} unexpectedly frozen", one_line(location.directory())))
@@ -71,8 +69,7 @@ std::vector<std::string> needed_controllers(const std::vector<plan::CgroupWrite>
     return {needed.begin(), needed.end()};
 }
 
-Result<> set_up_directory(const plan::CgroupDirectory& wanted, const plan::Cgroup& plan,
-                          const std::vector<std::string>& made)
+Result<> set_up_directory(const plan::CgroupDirectory& wanted, const plan::Cgroup& plan, const std::vector<std::string>& made)
 {
     if (wanted.unified)
         TRY(enable_controllers(wanted.mount_point, wanted.path, wanted.controllers, needed_controllers(wanted.writes)));
@@ -101,8 +98,7 @@ Result<Cgroup> Cgroup::create(const plan::Cgroup& plan)
     std::vector<Location> locations;
     for (const auto& wanted : plan.directories) {
         auto location = location_of(wanted);
-        auto made = TRY_DURING("create the container's cgroup",
-                               make_cgroup_directories(wanted.mount_point, wanted.path));
+        auto made = TRY_DURING("create the container's cgroup", make_cgroup_directories(wanted.mount_point, wanted.path));
         for (const auto& directory : made)
             rollback.add([directory] { (void)kernel::remove_directory(working_directory, directory); });
         if (made.empty() || made.back() != location.directory())
@@ -127,12 +123,11 @@ Result<> check_memory_use(const Location& location, const spec::Resources& resou
     auto used = text ? parse_integer(trim(*text)) : failure(text.error());
     if (!used)
         return {}; // the memory controller is v1's here, which checks by itself
-    for (const auto& [name, limit] :
-         {std::pair("limit", resources.memory->limit), std::pair("swap", resources.memory->swap)})
+    for (const auto& [name, limit] : {std::pair("limit", resources.memory->limit), std::pair("swap", resources.memory->swap)})
         if (limit.value_or(0) > 0 && *limit <= *used)
-            return failure(Error(ErrorKind::invalid,
-                                 fmt::format("rejecting linux.resources.memory.{} {} <= usage {}", name, *limit, *used))
-                               .with_hint("checkBeforeUpdate is set: free memory first or give a higher limit"));
+            return failure(
+                Error(ErrorKind::invalid, fmt::format("rejecting linux.resources.memory.{} {} <= usage {}", name, *limit, *used))
+                    .with_hint("checkBeforeUpdate is set: free memory first or give a higher limit"));
     return {};
 }
 
@@ -213,8 +208,8 @@ Result<Fd> Cgroup::open_unified_directory_of(pid_t process) const
         std::string path(line.substr(prefix.size()));
         if (path == location->path || path.starts_with(location->path + "/"))
             return open_directory(location->mount_point + path);
-        return failure(Error(ErrorKind::wrong_state, fmt::format("process {} has left the container's cgroup {} for {}",
-                                                                 process, one_line(location->path), one_line(path)))
+        return failure(Error(ErrorKind::wrong_state, fmt::format("process {} has left the container's cgroup {} for {}", process,
+                                                                 one_line(location->path), one_line(path)))
                            .with_hint("something outside of the container moved it; brig does not follow"));
     }
     return failure(ErrorKind::internal, fmt::format("/proc/{}/cgroup has no line for cgroup v2", process));
@@ -239,8 +234,7 @@ Error Cgroup::explain_join_failure(Error error) const
         return std::move(error).with_hint(fmt::format("{} is of type {}, which takes threads only: the parent is a threaded "
                                                       "cgroup; choose another linux.cgroupsPath",
                                                       place, read("cgroup.type")));
-    case EAGAIN:
-        return std::move(error).with_hint(fmt::format("pids.max of {} or of a parent is reached", place));
+    case EAGAIN: return std::move(error).with_hint(fmt::format("pids.max of {} or of a parent is reached", place));
     case ENODEV:
     case ENOENT: return std::move(error).with_hint(fmt::format("{} is gone", place));
     case EACCES:
@@ -258,8 +252,7 @@ Result<std::vector<Fd>> Cgroup::open_join_files(bool cloned_into_unified) const
         if (location.unified && cloned_into_unified)
             continue;
         const char* name = location.unified ? "/cgroup.procs" : "/tasks";
-        files.push_back(
-            TRY(kernel::open_at(working_directory, location.directory() + name, O_WRONLY | O_NOFOLLOW)));
+        files.push_back(TRY(kernel::open_at(working_directory, location.directory() + name, O_WRONLY | O_NOFOLLOW)));
     }
     return files;
 }
@@ -292,8 +285,7 @@ Result<> Cgroup::delegate(uid_t owner) const
     auto list = kernel::read_file(working_directory, "/sys/kernel/cgroup/delegate", small_file);
     std::string names = list.value_or("cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
     for (auto name : split(names, '\n')) {
-        auto file = name.empty() ? Result<Fd>(Fd())
-                                 : kernel::open_at(directory, std::string(name), O_PATH | O_NOFOLLOW);
+        auto file = name.empty() ? Result<Fd>(Fd()) : kernel::open_at(directory, std::string(name), O_PATH | O_NOFOLLOW);
         if (file && file->valid())
             TRY(kernel::change_owner(*file, owner, static_cast<gid_t>(-1)));
     }
@@ -337,8 +329,7 @@ Result<> Cgroup::kill_all(int signal) const
 {
     const auto* v1_freezer = with_v1("freezer");
     if (const auto* location = unified(); location != nullptr && signal == SIGKILL) {
-        auto killed =
-            kernel::write_control_file(working_directory, location->directory() + "/cgroup.kill", "1");
+        auto killed = kernel::write_control_file(working_directory, location->directory() + "/cgroup.kill", "1");
         // A process that v1 has frozen dies only once it is thawed.
         if (killed && v1_freezer != nullptr)
             (void)thaw_v1(v1_freezer->directory());

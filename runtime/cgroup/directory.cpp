@@ -28,8 +28,7 @@ Error explain_mkdir(Error error)
     case EPERM:
         return std::move(error).with_hint("the caller may not create cgroups here: run as root, or give linux.cgroupsPath "
                                           "below a cgroup that is delegated to this user");
-    case EAGAIN:
-        return std::move(error).with_hint("a parent's cgroup.max.depth or cgroup.max.descendants is reached");
+    case EAGAIN: return std::move(error).with_hint("a parent's cgroup.max.depth or cgroup.max.descendants is reached");
     default: return error;
     }
 }
@@ -90,8 +89,7 @@ Result<std::vector<std::string>> make_cgroup_directories(const std::string& moun
 
 namespace {
 
-Result<std::string> inherit_cpuset_file(const std::string& mount_point, const std::string& directory,
-                                        const std::string& name)
+Result<std::string> inherit_cpuset_file(const std::string& mount_point, const std::string& directory, const std::string& name)
 {
     auto own = std::string(trim(TRY(kernel::read_file(working_directory, directory + "/" + name, small_file))));
     if (!own.empty() || directory == mount_point)
@@ -142,8 +140,7 @@ Error explain_enabling(const std::string& controller, Error error)
     }
 }
 
-void enable_in(const std::string& directory, const std::vector<std::string>& wanted,
-               std::vector<ControllerFailure>& failures)
+void enable_in(const std::string& directory, const std::vector<std::string>& wanted, std::vector<ControllerFailure>& failures)
 {
     auto enabled = kernel::read_file(working_directory, directory + "/cgroup.subtree_control", small_file);
     auto offered = kernel::read_file(working_directory, directory + "/cgroup.controllers", small_file);
@@ -168,8 +165,8 @@ void enable_in(const std::string& directory, const std::vector<std::string>& wan
 
 } // namespace
 
-Result<> enable_controllers(const std::string& mount_point, const std::string& path,
-                            const std::vector<std::string>& wanted, const std::vector<std::string>& needed)
+Result<> enable_controllers(const std::string& mount_point, const std::string& path, const std::vector<std::string>& wanted,
+                            const std::vector<std::string>& needed)
 {
     if (wanted.empty())
         return {};
@@ -236,8 +233,8 @@ private:
         }
         auto result = kernel::write_all(m_file, value);
         if (!result)
-            return failure(Error::system_call(result.error().code(),
-                                              fmt::format("write {} to {}", quoted(value), kernel::path_of(m_file))));
+            return failure(
+                Error::system_call(result.error().code(), fmt::format("write {} to {}", quoted(value), kernel::path_of(m_file))));
         return {};
     }
 

@@ -23,8 +23,8 @@ Result<std::vector<std::string>> make_cgroup_directories(const std::string& moun
 Result<> inherit_cpuset(const std::string& mount_point, const std::string& path, const std::vector<std::string>& made);
 
 // v2: cgroup.subtree_control from the root down. Fails only for controllers that are in `needed`.
-Result<> enable_controllers(const std::string& mount_point, const std::string& path,
-                            const std::vector<std::string>& wanted, const std::vector<std::string>& needed);
+Result<> enable_controllers(const std::string& mount_point, const std::string& path, const std::vector<std::string>& wanted,
+                            const std::vector<std::string>& needed);
 
 // In order; a value that the kernel finds invalid is tried again after the others, because limits bound each other
 // (memory and memory+swap, quota and burst) and which one may go first depends on the present values.

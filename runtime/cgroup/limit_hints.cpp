@@ -28,8 +28,9 @@ constexpr std::array refused = {
     LimitHint{"cpu.weight", EINVAL, "the weight cannot be set while cpu.idle is 1"},
     LimitHint{"cpu.cfs_burst_us", EINVAL, "the burst must not be above the quota"},
     LimitHint{"cpu.max.burst", EINVAL, "the burst must not be above the quota"},
-    LimitHint{"cpu.", EINVAL, "the period must be 1000 to 1000000 microseconds, the quota at least 1000 and not above the "
-                              "parent's share"},
+    LimitHint{"cpu.", EINVAL,
+              "the period must be 1000 to 1000000 microseconds, the quota at least 1000 and not above the "
+              "parent's share"},
     LimitHint{"cpuset.", 0, "the CPUs and memory nodes must exist, be online and belong to the parent's cpuset"},
     LimitHint{"devices.", EPERM, "the parent cgroup does not allow these devices, or the caller lacks CAP_SYS_ADMIN"},
     LimitHint{"devices.", EINVAL, "the parent cgroup has rules that do not go with these, or there are child cgroups"},

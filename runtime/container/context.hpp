@@ -12,7 +12,7 @@ namespace brig::container {
 struct Context {
     std::string state_root; // absolute, e.g. "/run/brig"
     plan::CgroupDriver cgroup_driver = plan::CgroupDriver::file_system;
-    bool rootless = false;  // skip what only the real root may do, where the contract allows it
+    bool rootless = false; // skip what only the real root may do, where the contract allows it
     Log log;
 };
 

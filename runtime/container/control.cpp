@@ -30,7 +30,8 @@ Result<> pause(const Context& context, const std::string& id)
 {
     auto container = TRY(open_locked(context, id));
     if (container.status != Status::running && container.status != Status::created)
-        return failure(ErrorKind::wrong_state, fmt::format("container not running or created: {}", status_name(container.status)));
+        return failure(ErrorKind::wrong_state,
+                       fmt::format("container not running or created: {}", status_name(container.status)));
     constexpr int64_t patience = 10000; // milliseconds
     return container.cgroup().freeze(patience);
 }

@@ -23,7 +23,9 @@ Result<std::string> read_bundle_config(const std::string& bundle, const std::str
     constexpr size_t largest = size_t{16} << 20;
     auto text = kernel::read_file(kernel::working_directory, join_path(bundle, file), largest);
     if (!text && text.error().code() == ENOENT)
-        return failure(std::move(text).error().with_kind(ErrorKind::invalid)
+        return failure(std::move(text)
+                           .error()
+                           .with_kind(ErrorKind::invalid)
                            .with_hint("is --bundle right? `brig spec` writes a config.json"));
     return text;
 }
@@ -128,7 +130,8 @@ Record first_record(const PlannedContainer& planned)
 // What a create has begun; its files are the state directory's.
 class Creation {
 public:
-    Creation(const Context& context, const CreateRequest& request, const PlannedContainer& planned, const StateDirectory& directory)
+    Creation(const Context& context, const CreateRequest& request, const PlannedContainer& planned,
+             const StateDirectory& directory)
         : m_context(context), m_request(request), m_planned(planned), m_directory(directory), m_record(first_record(planned))
     {
     }

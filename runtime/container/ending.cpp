@@ -86,8 +86,9 @@ Result<cgroup::Cgroup> guess_cgroup(const Context& context, const StateDirectory
         return kernel::exists(kernel::working_directory, location.directory());
     };
     if (!spec && std::none_of(locations.begin(), locations.end(), is_there))
-        return failure(Error(ErrorKind::invalid, "brig.json and config.json are damaged, so its processes cannot be found")
-                           .with_hint(fmt::format("end them and remove its folder {} by hand", context.state_root + "/" + directory.id())));
+        return failure(
+            Error(ErrorKind::invalid, "brig.json and config.json are damaged, so its processes cannot be found")
+                .with_hint(fmt::format("end them and remove its folder {} by hand", context.state_root + "/" + directory.id())));
     return cgroup::Cgroup::at(std::move(locations));
 }
 
@@ -118,7 +119,8 @@ Result<> remove(const Context& context, const std::string& id, bool force)
     Status status = TRY(status_of(directory, *record));
     bool may_end = force || status == Status::created || status == Status::stopped;
     if (!may_end)
-        return failure(Error(ErrorKind::wrong_state, fmt::format("cannot delete container {} that is not stopped: {}", id, status_name(status)))
+        return failure(Error(ErrorKind::wrong_state,
+                             fmt::format("cannot delete container {} that is not stopped: {}", id, status_name(status)))
                            .with_hint("kill it first or use --force"));
     TRY(end_all_processes(*record));
     TRY(cgroup::Cgroup::at(record->cgroups).remove(patience));

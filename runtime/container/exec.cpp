@@ -26,8 +26,9 @@ Result<uint32_t> parse_id(std::string_view text, std::string_view whole)
     constexpr uint64_t largest = UINT32_MAX - 1; // -1 means "no change" to the kernel
     auto id = parse_unsigned(text);
     if (!id || *id > largest)
-        return failure(Error(ErrorKind::invalid, fmt::format("--user {}: {} is not a user or group ID", quoted(whole), quoted(text)))
-                           .with_hint("give numbers, uid[:gid], from 0 to 4294967294"));
+        return failure(
+            Error(ErrorKind::invalid, fmt::format("--user {}: {} is not a user or group ID", quoted(whole), quoted(text)))
+                .with_hint("give numbers, uid[:gid], from 0 to 4294967294"));
     return static_cast<uint32_t>(*id);
 }
 
@@ -117,7 +118,8 @@ Result<> check_status(Status status, const ExecRequest& request)
     if (status == Status::creating)
         return failure(ErrorKind::wrong_state, "cannot exec in a container that is still being created");
     if (status == Status::paused && !request.ignore_paused)
-        return failure(Error(ErrorKind::wrong_state, "cannot exec in a paused container").with_hint("resume it or use --ignore-paused"));
+        return failure(
+            Error(ErrorKind::wrong_state, "cannot exec in a paused container").with_hint("resume it or use --ignore-paused"));
     return {};
 }
 
@@ -132,7 +134,8 @@ Result<cgroup::Cgroup> cgroup_for(const Record& record, const std::vector<std::s
         for (auto& location : locations) {
             bool named = std::any_of(controllers.begin(), controllers.end(), [&](auto controller) {
                 return controller.empty()
-                    || std::find(location.controllers.begin(), location.controllers.end(), controller) != location.controllers.end();
+                       || std::find(location.controllers.begin(), location.controllers.end(), controller)
+                              != location.controllers.end();
             });
             if (named)
                 location = TRY(cgroup::Cgroup::at({location}).below(path)).locations()[0];

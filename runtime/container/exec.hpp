@@ -20,22 +20,22 @@ struct ExecRequest {
     // process with the following changes.
     std::optional<std::string> process_text;
     std::vector<std::string> args;
-    std::vector<std::string> env;             // added
-    std::string cwd;                          // empty: the container's
-    std::optional<std::string> user;          // "uid[:gid]"
+    std::vector<std::string> env;    // added
+    std::string cwd;                 // empty: the container's
+    std::optional<std::string> user; // "uid[:gid]"
     std::vector<uint32_t> additional_gids;
-    std::vector<std::string> capabilities;    // added to bounding, effective, permitted (and ambient when already inheritable)
+    std::vector<std::string> capabilities; // added to bounding, effective, permitted (and ambient when already inheritable)
     std::optional<std::string> apparmor_profile;
     std::optional<std::string> selinux_label;
-    bool no_new_privileges = false;           // true: on, whatever the document says
-    bool terminal = false;                    // -t
+    bool no_new_privileges = false; // true: on, whatever the document says
+    bool terminal = false;          // -t
 
     std::string pid_file;
     Fd console_socket;
     Fd pidfd_socket;
     unsigned preserved_fds = 0;
     std::vector<std::string> listen_environment;
-    std::vector<std::string> cgroups;         // --cgroup, "[controllers:]path"
+    std::vector<std::string> cgroups; // --cgroup, "[controllers:]path"
     bool ignore_paused = false;
     bool terminal_to_caller = false;
 };

@@ -19,7 +19,8 @@ namespace {
 void run_poststart_hooks(const Context& context, const Record& record, const std::vector<spec::Hook>& hooks)
 {
     if (!hooks.empty())
-        setup::run_hooks_and_warn({"poststart", hook_state(record, Status::running).to_text(), record.bundle}, hooks, context.log);
+        setup::run_hooks_and_warn({"poststart", hook_state(record, Status::running).to_text(), record.bundle}, hooks,
+                                  context.log);
 }
 
 tl::unexpected<Error> cannot_start(Status status)
@@ -89,8 +90,9 @@ Result<std::vector<pid_t>> processes(const Context& context, const std::string& 
     if (container.status == Status::stopped)
         return std::vector<pid_t>{};
     if (container.record.cgroups.empty())
-        return failure(Error(ErrorKind::not_supported, fmt::format("container {} has no cgroup, so its processes are not known", quoted(id)))
-                           .with_hint("it was created with --cgroup-manager disabled"));
+        return failure(
+            Error(ErrorKind::not_supported, fmt::format("container {} has no cgroup, so its processes are not known", quoted(id)))
+                .with_hint("it was created with --cgroup-manager disabled"));
     auto pids = TRY(cgroup::Cgroup::at(container.record.cgroups).processes());
     std::sort(pids.begin(), pids.end());
     return pids;

@@ -34,7 +34,7 @@ struct CreateRequest {
     Fd pidfd_socket;         // connected; the init's pidfd is sent there
     bool no_pivot = false;
     bool no_new_keyring = false;
-    unsigned preserved_fds = 0; // LISTEN_FDS already added by the caller
+    unsigned preserved_fds = 0;                  // LISTEN_FDS already added by the caller
     std::vector<std::string> listen_environment; // LISTEN_FDS=..., LISTEN_FDNAMES=...
     StartBy start_by = StartBy::socket;
     bool terminal_to_caller = false; // a terminal's master comes back in Created

@@ -177,7 +177,8 @@ Result<StateDirectory> StateStore::open(const std::string& id, Locking locking) 
 {
     TRY(check_id(id));
     auto missing = [&] { return failure(ErrorKind::not_found, "container does not exist"); };
-    auto directory = kernel::open_at(kernel::working_directory, join_path(m_root, "./" + id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    auto directory =
+        kernel::open_at(kernel::working_directory, join_path(m_root, "./" + id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory && (directory.error().code() == ENOENT || directory.error().code() == ENOTDIR))
         return missing();
     StateDirectory opened(id, TRY(std::move(directory)));
@@ -205,7 +206,8 @@ Result<std::vector<std::string>> StateStore::list() const
 
 Result<> StateStore::remove_unfinished(const std::string& id) const
 {
-    auto directory = kernel::open_at(kernel::working_directory, join_path(m_root, "./" + id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    auto directory =
+        kernel::open_at(kernel::working_directory, join_path(m_root, "./" + id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory)
         return {};
     TRY(kernel::lock_exclusive(*directory));

@@ -28,19 +28,19 @@ std::string_view status_name(Status status);
 struct Record {
     std::string id;
     std::string oci_version;
-    std::string bundle; // absolute
-    std::string rootfs; // absolute
+    std::string bundle;  // absolute
+    std::string rootfs;  // absolute
     std::string created; // RFC 3339 with nanoseconds, UTC
     std::map<std::string, std::string> annotations;
     uint32_t owner_uid = 0;
-    pid_t pid = 0;            // 0 while creating
-    uint64_t start_time = 0;  // of the pid: together they are unique (kernel::process_stat)
-    bool complete = false;    // create got as far as `created`
-    bool host_pid_namespace = false; // kill and delete must go by the cgroup
+    pid_t pid = 0;                    // 0 while creating
+    uint64_t start_time = 0;          // of the pid: together they are unique (kernel::process_stat)
+    bool complete = false;            // create got as far as `created`
+    bool host_pid_namespace = false;  // kill and delete must go by the cgroup
     bool has_poststart_hooks = false; // so that start and delete read config.json only when they must
     bool has_poststop_hooks = false;
     bool own_keyring = true; // not --no-new-keyring: exec joins the container's session keyring
-    uint64_t namespaces = 0;  // CLONE_NEW* of all namespaces that differ from the host's, for exec
+    uint64_t namespaces = 0; // CLONE_NEW* of all namespaces that differ from the host's, for exec
     std::vector<cgroup::Location> cgroups;
 };
 

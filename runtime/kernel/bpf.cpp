@@ -62,8 +62,8 @@ Result<Fd> load_device_program(std::span<const struct bpf_insn> instructions)
     long fd = bpf(BPF_PROG_LOAD, attributes);
     if (fd >= 0)
         return Fd(static_cast<int>(fd));
-    auto error = Error::system_call(
-        errno, fmt::format("bpf BPF_PROG_LOAD of a device filter with {} instructions", instructions.size()));
+    auto error =
+        Error::system_call(errno, fmt::format("bpf BPF_PROG_LOAD of a device filter with {} instructions", instructions.size()));
     if (error.code() == EPERM)
         return failure(std::move(error).with_hint(
             "it needs CAP_BPF or CAP_SYS_ADMIN in the host's user namespace, and before Linux 5.11 room in RLIMIT_MEMLOCK"));

@@ -138,7 +138,7 @@ constexpr size_t kept_output = 4096;
     (void)reset_signals();
     (void)::setpgid(0, 0); // a group of its own: past the time limit its children end with it
     bool ready = duplicate_onto(input, 0).has_value() && duplicate_onto(output, 1).has_value()
-        && duplicate_onto(output, 2).has_value() && close_descriptors_from(3).has_value();
+                 && duplicate_onto(output, 2).has_value() && close_descriptors_from(3).has_value();
     if (ready && !request.working_directory.empty())
         ready = change_directory(request.working_directory).has_value();
     if (ready) {

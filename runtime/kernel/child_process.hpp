@@ -4,8 +4,8 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
-#include <cstdint>
 #include <csignal>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -14,9 +14,9 @@
 namespace brig::kernel {
 
 struct CloneRequest {
-    uint64_t flags = 0;    // CLONE_NEW*, CLONE_PARENT; CLONE_PIDFD is always added
+    uint64_t flags = 0; // CLONE_NEW*, CLONE_PARENT; CLONE_PIDFD is always added
     int exit_signal = SIGCHLD;
-    int cgroup = -1;       // descriptor of a cgroup v2 directory: CLONE_INTO_CGROUP
+    int cgroup = -1; // descriptor of a cgroup v2 directory: CLONE_INTO_CGROUP
 };
 
 struct CloneOutcome {

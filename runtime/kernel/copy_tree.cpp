@@ -30,8 +30,8 @@ Result<> copy_extended_attributes(FdRef from, FdRef to)
         if (size < 0)
             return BRIG_CALL_FAILED("getxattr {} of {}", text, path_of(from));
         // The target's label comes from its mount, and not every file system keeps every name space of attributes.
-        if (::fsetxattr(to.get(), text.c_str(), value, static_cast<size_t>(size), 0) < 0 && errno != EOPNOTSUPP &&
-            text != "security.selinux")
+        if (::fsetxattr(to.get(), text.c_str(), value, static_cast<size_t>(size), 0) < 0 && errno != EOPNOTSUPP
+            && text != "security.selinux")
             return BRIG_CALL_FAILED("setxattr {} of {}", text, path_of(to));
     }
     return {};

@@ -61,7 +61,7 @@ Result<struct stat> status_at(FdRef directory, const std::string& path, int flag
 // f_type of statfs(2), e.g. PROC_SUPER_MAGIC.
 Result<int64_t> file_system_type(FdRef fd);
 bool exists(FdRef directory, const std::string& path);
-bool may_execute(const std::string& path); // for the effective ids
+bool may_execute(const std::string& path);             // for the effective ids
 Result<> change_owner(FdRef fd, uid_t uid, gid_t gid); // works on O_PATH descriptors; -1 keeps
 Result<> change_mode(FdRef fd, mode_t mode);           // not for O_PATH descriptors
 Result<> truncate(FdRef fd, off_t size);
@@ -71,7 +71,7 @@ std::string descriptor_path(FdRef fd);
 // What the descriptor points at, for messages only.
 std::string path_of(FdRef fd);
 
-Result<> lock_exclusive(FdRef fd);     // flock, waits
+Result<> lock_exclusive(FdRef fd); // flock, waits
 Result<bool> try_lock_exclusive(FdRef fd);
 Result<> set_close_on_exec(FdRef fd, bool on);
 

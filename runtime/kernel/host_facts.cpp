@@ -153,8 +153,7 @@ private:
         if (mount_point.empty())
             mount_point = search_mountinfo(mountinfo(), "cgroup", own.controllers);
         if (!mount_point.empty())
-            m_facts.cgroup_v1.push_back(
-                {mount_point, to_strings(own.controllers, ','), own_path_below(mount_point, own.path)});
+            m_facts.cgroup_v1.push_back({mount_point, to_strings(own.controllers, ','), own_path_below(mount_point, own.path)});
     }
 
     void add_v2(const OwnCgroup& own)
@@ -167,8 +166,7 @@ private:
         if (m_facts.cgroup_v2_mount_point.empty())
             return;
         m_facts.cgroup_v2_own_path = own_path_below(m_facts.cgroup_v2_mount_point, own.path);
-        auto controllers =
-            read_file(working_directory, m_facts.cgroup_v2_mount_point + "/cgroup.controllers", small_file);
+        auto controllers = read_file(working_directory, m_facts.cgroup_v2_mount_point + "/cgroup.controllers", small_file);
         if (controllers)
             m_facts.cgroup_v2_controllers = to_strings(*controllers, ' ');
     }

@@ -29,7 +29,7 @@ struct HostFacts {
     // identity of the caller
     uint32_t uid = 0;
     uint32_t gid = 0;
-    bool in_user_namespace = false; // not the initial one
+    bool in_user_namespace = false;      // not the initial one
     uint64_t effective_capabilities = 0; // bits by capability number
     unsigned last_capability = 40;
 

@@ -18,8 +18,7 @@ namespace {
 // the first process of a new pid namespace and still sees the host's /proc.
 Result<pid_t> pid_as_procfs_counts(FdRef pidfd)
 {
-    std::string text =
-        TRY(read_file(working_directory, fmt::format("/proc/self/fdinfo/{}", pidfd.get()), 4096));
+    std::string text = TRY(read_file(working_directory, fmt::format("/proc/self/fdinfo/{}", pidfd.get()), 4096));
     for (std::string_view line : split(text, '\n'))
         if (line.starts_with("Pid:"))
             return static_cast<pid_t>(TRY(parse_integer(trim(line.substr(4)))));

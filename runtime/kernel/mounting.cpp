@@ -194,8 +194,8 @@ Result<uint64_t> mount_attributes(FdRef fd)
     };
     constexpr unsigned long st_nosymfollow = 0x2000; // not in glibc 2.36
     constexpr Pair pairs[] = {
-        {ST_RDONLY, MOUNT_ATTR_RDONLY},         {ST_NOSUID, MOUNT_ATTR_NOSUID},   {ST_NODEV, MOUNT_ATTR_NODEV},
-        {ST_NOEXEC, MOUNT_ATTR_NOEXEC},         {ST_NOATIME, MOUNT_ATTR_NOATIME}, {ST_NODIRATIME, MOUNT_ATTR_NODIRATIME},
+        {ST_RDONLY, MOUNT_ATTR_RDONLY},          {ST_NOSUID, MOUNT_ATTR_NOSUID},   {ST_NODEV, MOUNT_ATTR_NODEV},
+        {ST_NOEXEC, MOUNT_ATTR_NOEXEC},          {ST_NOATIME, MOUNT_ATTR_NOATIME}, {ST_NODIRATIME, MOUNT_ATTR_NODIRATIME},
         {st_nosymfollow, MOUNT_ATTR_NOSYMFOLLOW}};
     uint64_t attributes = 0;
     for (const auto& pair : pairs)

@@ -19,10 +19,10 @@ inline constexpr size_t longest_parameter = 255;
 
 struct FileSystemRequest {
     std::string type;
-    std::string source;                                         // empty: none
-    std::vector<std::pair<std::string, std::string>> strings;   // "size" = "64m"
-    std::vector<std::string> flags;                             // "ro", "lazytime"
-    uint64_t attributes = 0;                                    // MOUNT_ATTR_*
+    std::string source;                                       // empty: none
+    std::vector<std::pair<std::string, std::string>> strings; // "size" = "64m"
+    std::vector<std::string> flags;                           // "ro", "lazytime"
+    uint64_t attributes = 0;                                  // MOUNT_ATTR_*
 };
 
 // fsopen, fsconfig..., fsmount: a detached mount. Its descriptor is also a directory to work in before it is attached.

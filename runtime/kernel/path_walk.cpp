@@ -30,8 +30,8 @@ private:
     FdRef here() const { return m_way.empty() ? m_root : FdRef(m_way.back()); }
     tl::unexpected<Error> failed(int code) const
     {
-        return failure(Error::system_call(
-            code, fmt::format("open {} inside {}", quoted(m_request.path), one_line(path_of(m_root)))));
+        return failure(
+            Error::system_call(code, fmt::format("open {} inside {}", quoted(m_request.path), one_line(path_of(m_root)))));
     }
 
     FdRef m_root;
@@ -75,8 +75,8 @@ Result<Fd> Walk::open_or_make(const std::string& name)
             code = ::mkdirat(here().get(), name.c_str(), directory_mode) == 0 ? 0 : errno;
         }
         if (code != 0 && code != EEXIST)
-            return failure(Error::system_call(code, fmt::format("make {} for {} inside {}", quoted(name),
-                                                                quoted(m_request.path), one_line(path_of(m_root)))));
+            return failure(Error::system_call(
+                code, fmt::format("make {} for {} inside {}", quoted(name), quoted(m_request.path), one_line(path_of(m_root)))));
     }
     return failed(EAGAIN);
 }

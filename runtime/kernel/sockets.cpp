@@ -103,7 +103,8 @@ Result<Message> receive_message(FdRef socket, size_t limit)
         return BRIG_CALL_FAILED("recvmsg");
     message.fds = take_descriptors(header);
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-        return failure(ErrorKind::internal, fmt::format("a message is longer than {} bytes or carries too many descriptors", limit));
+        return failure(ErrorKind::internal,
+                       fmt::format("a message is longer than {} bytes or carries too many descriptors", limit));
     message.bytes.resize(static_cast<size_t>(count));
     message.end_of_stream = count == 0;
     return message;

@@ -200,26 +200,47 @@ Result<> become_container_process(InitContext& context)
 
 using Needed = bool (*)(const plan::Plan&);
 
-bool always(const plan::Plan&) { return true; }
+bool always(const plan::Plan&)
+{
+    return true;
+}
 bool any_user_namespace(const plan::Plan& plan)
 {
     return plan.namespaces.has_new(CLONE_NEWUSER) || plan.namespaces.joins_type(spec::NamespaceType::user);
 }
-bool has_joins(const plan::Plan& plan) { return !plan.namespaces.joins.empty(); }
+bool has_joins(const plan::Plan& plan)
+{
+    return !plan.namespaces.joins.empty();
+}
 bool has_container_hooks(const plan::Plan& plan)
 {
     return !plan.hooks.create_container.empty() || !plan.hooks.start_container.empty();
 }
-bool has_create_container_hooks(const plan::Plan& plan) { return !plan.hooks.create_container.empty(); }
+bool has_create_container_hooks(const plan::Plan& plan)
+{
+    return !plan.hooks.create_container.empty();
+}
 // In a user namespace the launcher answers questions until the root is ready; only then may it say more than answers.
 bool launcher_waits_for_root(const plan::Plan& plan)
 {
     return !plan.hooks.prestart.empty() || !plan.hooks.create_runtime.empty() || any_user_namespace(plan);
 }
-bool has_names(const plan::Plan& plan) { return !plan.hostname.empty() || !plan.domainname.empty(); }
-bool has_terminal(const plan::Plan& plan) { return plan.process.terminal; }
-bool has_sysctls(const plan::Plan& plan) { return !plan.sysctls.empty(); }
-bool has_seccomp(const plan::Plan& plan) { return plan.seccomp.has_value(); }
+bool has_names(const plan::Plan& plan)
+{
+    return !plan.hostname.empty() || !plan.domainname.empty();
+}
+bool has_terminal(const plan::Plan& plan)
+{
+    return plan.process.terminal;
+}
+bool has_sysctls(const plan::Plan& plan)
+{
+    return !plan.sysctls.empty();
+}
+bool has_seccomp(const plan::Plan& plan)
+{
+    return plan.seccomp.has_value();
+}
 
 struct Step {
     const char* name;
@@ -229,26 +250,27 @@ struct Step {
 
 // The order is the documentation: each row must come after those above it for the reason given.
 constexpr Step steps[] = {
-    {"end with the launcher", always, tie_to_launcher},                     // first: nothing may be left of a killed create
+    {"end with the launcher", always, tie_to_launcher}, // first: nothing may be left of a killed create
     {"become root of the user namespace", any_user_namespace, become_namespace_root}, // all else needs its capabilities
-    {"join namespaces", has_joins, join_namespaces},                        // before anything is made in them
-    {"hide from other processes", always, hide_from_others},                // after the id maps: they need our /proc files
-    {"learn the host's pid", has_container_hooks, learn_host_pid},          // while the host's /proc is in view
+    {"join namespaces", has_joins, join_namespaces},                                  // before anything is made in them
+    {"hide from other processes", always, hide_from_others},       // after the id maps: they need our /proc files
+    {"learn the host's pid", has_container_hooks, learn_host_pid}, // while the host's /proc is in view
     {"open the root file system", always, open_root_file_system},
-    {"mount what needs no cgroup", always, mount_before_cgroup},            // the launcher makes the cgroup meanwhile
-    {"join the cgroup", always, join_cgroup},                               // late: less of the setup is charged to it
-    {"mount the rest", always, mount_rest},                                 // cgroup mounts show the cgroup namespace
-    {"make devices", always, populate_dev},                                 // on the /dev mounted above
-    {"make the working directory", always, make_working_directory},         // before the root is read-only
+    {"mount what needs no cgroup", always, mount_before_cgroup},    // the launcher makes the cgroup meanwhile
+    {"join the cgroup", always, join_cgroup},                       // late: less of the setup is charged to it
+    {"mount the rest", always, mount_rest},                         // cgroup mounts show the cgroup namespace
+    {"make devices", always, populate_dev},                         // on the /dev mounted above
+    {"make the working directory", always, make_working_directory}, // before the root is read-only
     {"set host and domain name", has_names, name_host},
     {"raise the loopback device", always, raise_network},
-    {"wait for prestart and createRuntime hooks", launcher_waits_for_root, let_launcher_run_hooks}, // mounts are there, the root is not switched
+    {"wait for prestart and createRuntime hooks", launcher_waits_for_root,
+     let_launcher_run_hooks}, // mounts are there, the root is not switched
     {"run createContainer hooks", has_create_container_hooks, run_create_container_hooks},
-    {"make the terminal", has_terminal, make_terminal},                     // from the container's own devpts
-    {"set sysctls", has_sysctls, set_sysctls},                              // by a procfs of our own, whatever is mounted on /proc
-    {"protect paths", always, protect_paths},                               // after all that creates files, hooks included
+    {"make the terminal", has_terminal, make_terminal}, // from the container's own devpts
+    {"set sysctls", has_sysctls, set_sysctls},          // by a procfs of our own, whatever is mounted on /proc
+    {"protect paths", always, protect_paths},           // after all that creates files, hooks included
     {"enter the root file system", always, enter_root},
-    {"receive the seccomp filter", has_seccomp, receive_filter},            // late: it was compiled meanwhile
+    {"receive the seccomp filter", has_seccomp, receive_filter}, // late: it was compiled meanwhile
     {"become the container's process", always, become_container_process},
 };
 

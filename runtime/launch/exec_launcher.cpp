@@ -3,8 +3,8 @@
 #include "kernel/sockets.hpp"
 #include "launch/exec_init.hpp"
 #include "launch/init_guard.hpp"
-#include "launch/seccomp_listener.hpp"
 #include "launch/launchers_limits.hpp"
+#include "launch/seccomp_listener.hpp"
 #include "launch/spawn.hpp"
 
 #include <sched.h>

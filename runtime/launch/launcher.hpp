@@ -34,9 +34,9 @@ Result<> wait_for_execve(const Channel& channel);
 
 struct LaunchRequest {
     const plan::Plan& plan;
-    FdRef console_socket{-1};   // the init sends the terminal there
+    FdRef console_socket{-1}; // the init sends the terminal there
     bool terminal_to_caller = false;
-    FdRef start_listener{-1};   // valid: the init waits there instead of on the channel
+    FdRef start_listener{-1};             // valid: the init waits there instead of on the channel
     bool child_of_callers_parent = false; // CLONE_PARENT, for a forked worker of an event loop
 
     // The state document for hooks, with the init's pid; called when hooks are to run.
@@ -59,7 +59,7 @@ struct ExecLaunchRequest {
     const plan::Process& process;
     std::string id;
     FdRef init_pidfd{-1};
-    pid_t follow_init = 0; // not 0: into the v2 cgroup that this process moved itself to, should it have
+    pid_t follow_init = 0;   // not 0: into the v2 cgroup that this process moved itself to, should it have
     uint64_t namespaces = 0; // CLONE_NEW* to join
     const cgroup::Cgroup& cgroup;
     std::optional<setup::SeccompProgram> seccomp;

@@ -39,9 +39,8 @@ Result<> Sequence::accept(MessageKind kind)
     if (kind == MessageKind::mount_source_needed && m_mount_sources && m_next == 0)
         return {};
     if (finished() || kind != m_expected[m_next])
-        return failure(ErrorKind::internal,
-                       fmt::format("the container's init said {} when {} was due", message_name(kind),
-                                   finished() ? "nothing" : message_name(m_expected[m_next])));
+        return failure(ErrorKind::internal, fmt::format("the container's init said {} when {} was due", message_name(kind),
+                                                        finished() ? "nothing" : message_name(m_expected[m_next])));
     m_next++;
     return {};
 }

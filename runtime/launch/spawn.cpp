@@ -20,8 +20,8 @@ bool needs_intermediate(const SpawnPlan& plan)
         return true;
     const plan::Namespaces& namespaces = *plan.namespaces;
     return namespaces.new_time_namespace || namespaces.joins_type(spec::NamespaceType::user)
-        || namespaces.joins_type(spec::NamespaceType::pid) || namespaces.joins_type(spec::NamespaceType::time)
-        || (!namespaces.joins.empty() && namespaces.has_new(CLONE_NEWUSER));
+           || namespaces.joins_type(spec::NamespaceType::pid) || namespaces.joins_type(spec::NamespaceType::time)
+           || (!namespaces.joins.empty() && namespaces.has_new(CLONE_NEWUSER));
 }
 
 uint64_t parent_flag(const SpawnPlan& plan)
@@ -31,8 +31,8 @@ uint64_t parent_flag(const SpawnPlan& plan)
 
 Result<Spawned> spawn_directly(const SpawnPlan& plan, const std::function<void(bool)>& child_main)
 {
-    auto outcome = TRY(kernel::clone_process(
-        {.flags = plan.namespaces->new_flags | parent_flag(plan), .cgroup = plan.cgroup.get()}));
+    auto outcome =
+        TRY(kernel::clone_process({.flags = plan.namespaces->new_flags | parent_flag(plan), .cgroup = plan.cgroup.get()}));
     if (outcome.in_child) {
         child_main(false);
         kernel::exit_now(1);

@@ -17,7 +17,7 @@ struct SpawnPlan {
     const plan::Namespaces* namespaces = nullptr; // of a new container; null for exec
     FdRef join_pidfd{-1};                         // exec: the init whose namespaces are joined
     uint64_t join_flags = 0;
-    FdRef cgroup{-1};                             // a cgroup v2 directory to be born in
+    FdRef cgroup{-1}; // a cgroup v2 directory to be born in
     bool child_of_callers_parent = false;
 };
 

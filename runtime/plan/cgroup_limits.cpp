@@ -53,10 +53,9 @@ Result<> check_memory(const spec::Memory& memory)
             return failure(out_of_range(property_name(memory_group, name), std::to_string(*value),
                                         "a number of bytes, or -1 for unlimited"));
     if (memory.swap.value_or(0) > 0 && memory.limit.value_or(0) > *memory.swap)
-        return failure(
-            Error(ErrorKind::invalid, fmt::format("linux.resources.memory.swap is {} and smaller than memory.limit {}",
-                                                  *memory.swap, *memory.limit))
-                .with_hint("swap is the limit of memory plus swap"));
+        return failure(Error(ErrorKind::invalid, fmt::format("linux.resources.memory.swap is {} and smaller than memory.limit {}",
+                                                             *memory.swap, *memory.limit))
+                           .with_hint("swap is the limit of memory plus swap"));
     return {};
 }
 
@@ -95,16 +94,17 @@ LimitWrites memory_v1_writes(const spec::Resources& resources)
     if (memory.disable_oom_killer.value_or(false))
         writes.add("disableOOMKiller", "memory.oom_control", "1");
     if (memory.use_hierarchy)
-        writes.add("useHierarchy", "memory.use_hierarchy", *memory.use_hierarchy ? "1" : "0").optional =
-            *memory.use_hierarchy;
+        writes.add("useHierarchy", "memory.use_hierarchy", *memory.use_hierarchy ? "1" : "0").optional = *memory.use_hierarchy;
     return writes.take();
 }
 
 Result<> refuse_memory_of_v1(const spec::Memory& memory)
 {
     const std::pair<std::string_view, bool> asked[] = {
-        {"kernel", memory.kernel.value_or(0) > 0},         {"kernelTCP", memory.kernel_tcp.value_or(0) > 0},
-        {"swappiness", swappiness_is_set(memory)},         {"disableOOMKiller", memory.disable_oom_killer.value_or(false)},
+        {"kernel", memory.kernel.value_or(0) > 0},
+        {"kernelTCP", memory.kernel_tcp.value_or(0) > 0},
+        {"swappiness", swappiness_is_set(memory)},
+        {"disableOOMKiller", memory.disable_oom_killer.value_or(false)},
         {"useHierarchy", !memory.use_hierarchy.value_or(true)},
     };
     for (const auto& [name, is_asked] : asked)
@@ -157,7 +157,8 @@ Result<> check_cpu(const spec::Cpu& cpu)
     if (cpu.idle && *cpu.idle != 0 && *cpu.idle != 1)
         return failure(out_of_range(property_name(cpu_group, "idle"), std::to_string(*cpu.idle), "0 or 1"));
     if (cpu.quota.value_or(0) < -1)
-        return failure(out_of_range(property_name(cpu_group, "quota"), std::to_string(*cpu.quota), "microseconds, or -1 for unlimited"));
+        return failure(
+            out_of_range(property_name(cpu_group, "quota"), std::to_string(*cpu.quota), "microseconds, or -1 for unlimited"));
     if (cpu.burst && cpu.quota.value_or(0) > 0 && *cpu.burst > static_cast<uint64_t>(*cpu.quota))
         return failure(out_of_range(property_name(cpu_group, "burst"), std::to_string(*cpu.burst), "at most cpu.quota"));
     return {};
@@ -362,8 +363,7 @@ LimitWrites hugetlb_writes(const spec::Resources& resources, std::string_view su
             return failure(out_of_range(writes.name_of("pageSize"), quoted(limit.page_size), "a size like 64KB, 2MB or 1GB"));
         writes.add("", fmt::format("hugetlb.{}.{}", limit.page_size, suffix), std::to_string(limit.limit));
         // Kernels before 5.7 count use only; then the limit above is all there is, as the specification allows.
-        writes.add("", fmt::format("hugetlb.{}.rsvd.{}", limit.page_size, suffix), std::to_string(limit.limit)).optional =
-            true;
+        writes.add("", fmt::format("hugetlb.{}.rsvd.{}", limit.page_size, suffix), std::to_string(limit.limit)).optional = true;
     }
     return writes.take();
 }
@@ -485,10 +485,10 @@ Result<> check_unified_name(const std::string& name, const std::vector<std::stri
         return {};
     }
     if (std::find(controllers.begin(), controllers.end(), controller) == controllers.end())
-        return failure(Error(ErrorKind::not_supported, fmt::format("{} can't be set: controller {} not available", property,
-                                                                   quoted(controller)))
-                           .with_hint("the cgroup v2 hierarchy has: " +
-                                      (controllers.empty() ? std::string("no controllers") : join(controllers, ", "))));
+        return failure(Error(ErrorKind::not_supported,
+                             fmt::format("{} can't be set: controller {} not available", property, quoted(controller)))
+                           .with_hint("the cgroup v2 hierarchy has: "
+                                      + (controllers.empty() ? std::string("no controllers") : join(controllers, ", "))));
     return {};
 }
 

@@ -41,7 +41,8 @@ Result<> check_path(const std::string& path)
             return failure(bad_path(path, "contains a control character"));
     // The root cgroup has no limits, and ending a container there would end the host.
     if (clean_path("/" + path) == "/")
-        return failure(bad_path(path, "is the root cgroup").with_hint("give a path of the container's own, for example /sandbox/NAME"));
+        return failure(
+            bad_path(path, "is the root cgroup").with_hint("give a path of the container's own, for example /sandbox/NAME"));
     return {};
 }
 
@@ -135,8 +136,7 @@ Result<> add_controller_limits(std::vector<CgroupDirectory>& directories, const 
     auto wanted = TRY(only_v2 ? controller.v2_writes(resources) : controller.v1_writes(resources));
     std::erase_if(wanted, [](const CgroupWrite& write) { return write.optional; });
     if (!wanted.empty())
-        return failure(
-            missing_controller(wanted.front().property, only_v2 ? controller.v2_name : controller.v1_name));
+        return failure(missing_controller(wanted.front().property, only_v2 ? controller.v2_name : controller.v1_name));
     return {};
 }
 
@@ -148,9 +148,8 @@ Result<> add_limits(std::vector<CgroupDirectory>& directories, const spec::Resou
         return {};
     auto* v2 = find_v2(directories);
     if (v2 == nullptr)
-        return failure(
-            Error(ErrorKind::not_supported, "linux.resources.unified cannot be used on a host with cgroup v1 only")
-                .with_hint("set the same limit through linux.resources.memory, cpu, pids ..."));
+        return failure(Error(ErrorKind::not_supported, "linux.resources.unified cannot be used on a host with cgroup v1 only")
+                           .with_hint("set the same limit through linux.resources.memory, cpu, pids ..."));
     append(v2->writes, TRY(unified_writes(resources, v2->controllers)));
     return {};
 }
@@ -159,9 +158,8 @@ Result<> add_limits(std::vector<CgroupDirectory>& directories, const spec::Resou
 void keep_needed_controllers(CgroupDirectory& directory)
 {
     std::erase_if(directory.controllers, [&](const std::string& controller) {
-        return std::none_of(directory.writes.begin(), directory.writes.end(), [&](const CgroupWrite& write) {
-            return write.file.starts_with(controller + ".");
-        });
+        return std::none_of(directory.writes.begin(), directory.writes.end(),
+                            [&](const CgroupWrite& write) { return write.file.starts_with(controller + "."); });
     });
 }
 
@@ -190,8 +188,7 @@ Result<> add_device_rules(Cgroup& plan, const spec::Resources& resources, const 
     if (find_v2(plan.directories) == nullptr)
         return failure(missing_controller("linux.resources.devices", "devices"));
     // All devices (privileged containers) need no filter; the default devices are then allowed already.
-    plan.filter_devices =
-        std::any_of(rules.begin(), rules.end(), [](const spec::DeviceRule& rule) { return !rule.allow; });
+    plan.filter_devices = std::any_of(rules.begin(), rules.end(), [](const spec::DeviceRule& rule) { return !rule.allow; });
     plan.device_rules = std::move(rules);
     return {};
 }
@@ -201,8 +198,7 @@ Result<> add_device_rules(Cgroup& plan, const spec::Resources& resources, const 
 Result<Cgroup> make_plan_without_cgroup(const spec::Resources& resources, const HostFacts& facts)
 {
     auto limit = TRY(first_limit(resources));
-    bool denies =
-        std::any_of(resources.devices.begin(), resources.devices.end(), [](const auto& rule) { return !rule.allow; });
+    bool denies = std::any_of(resources.devices.begin(), resources.devices.end(), [](const auto& rule) { return !rule.allow; });
     if (limit.empty() && denies && is_privileged(facts))
         limit = "linux.resources.devices";
     if (!limit.empty())

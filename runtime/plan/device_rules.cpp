@@ -20,16 +20,15 @@ struct DefaultDevice {
 };
 
 constexpr std::array default_devices = {
-    DefaultDevice{'c', -1, -1, "m"},    // a node is of no use without the right to open it
-    DefaultDevice{'b', -1, -1, "m"},
-    DefaultDevice{'c', 1, 3, "rwm"},    // null
-    DefaultDevice{'c', 1, 8, "rwm"},    // random
-    DefaultDevice{'c', 1, 7, "rwm"},    // full
-    DefaultDevice{'c', 5, 0, "rwm"},    // tty
-    DefaultDevice{'c', 1, 5, "rwm"},    // zero
-    DefaultDevice{'c', 1, 9, "rwm"},    // urandom
-    DefaultDevice{'c', 136, -1, "rwm"}, // pts
-    DefaultDevice{'c', 5, 2, "rwm"},    // ptmx
+    DefaultDevice{'c', -1, -1, "m"},                                     // a node is of no use without the right to open it
+    DefaultDevice{'b', -1, -1, "m"},    DefaultDevice{'c', 1, 3, "rwm"}, // null
+    DefaultDevice{'c', 1, 8, "rwm"},                                     // random
+    DefaultDevice{'c', 1, 7, "rwm"},                                     // full
+    DefaultDevice{'c', 5, 0, "rwm"},                                     // tty
+    DefaultDevice{'c', 1, 5, "rwm"},                                     // zero
+    DefaultDevice{'c', 1, 9, "rwm"},                                     // urandom
+    DefaultDevice{'c', 136, -1, "rwm"},                                  // pts
+    DefaultDevice{'c', 5, 2, "rwm"},                                     // ptmx
     DefaultDevice{'c', 10, 200, "rwm"}, // net/tun: runc took it out in 1.2.0 and back in with 1.2.4, as users need it
 };
 
@@ -58,8 +57,7 @@ std::string device_text(const spec::DeviceRule& rule)
 
 std::string rule_text(const spec::DeviceRule& rule)
 {
-    return fmt::format("{} {} {}", rule.allow ? "allow" : "deny", device_text(rule),
-                       device_access_text(device_access(rule)));
+    return fmt::format("{} {} {}", rule.allow ? "allow" : "deny", device_text(rule), device_access_text(device_access(rule)));
 }
 
 Result<> check_number(const std::optional<int64_t>& number, std::string_view name)
@@ -74,12 +72,11 @@ Result<> check_rule(const spec::DeviceRule& rule)
 {
     // The specification lets it out without saying what that means; "all" would be an open door by mistake.
     if (rule.access.empty())
-        return failure(Error(ErrorKind::invalid, fmt::format("{}.access is empty", property))
-                           .with_hint("say which of r, w and m is meant"));
-    if (rule.type != 'a' && rule.type != 'c' && rule.type != 'b')
         return failure(
-            Error(ErrorKind::invalid, fmt::format("{}.type is {}", property, quoted(std::string_view(&rule.type, 1))))
-                .with_hint("use a, c or b"));
+            Error(ErrorKind::invalid, fmt::format("{}.access is empty", property)).with_hint("say which of r, w and m is meant"));
+    if (rule.type != 'a' && rule.type != 'c' && rule.type != 'b')
+        return failure(Error(ErrorKind::invalid, fmt::format("{}.type is {}", property, quoted(std::string_view(&rule.type, 1))))
+                           .with_hint("use a, c or b"));
     if (rule.access.find_first_not_of("rwm") != std::string::npos)
         return failure(Error(ErrorKind::invalid, fmt::format("{}.access is {}", property, quoted(rule.access)))
                            .with_hint("compose it of r, w and m"));
@@ -214,15 +211,14 @@ private:
     {
         for (auto& exception : m_exceptions) {
             unsigned common = device_access(exception) & device_access(rule);
-            if (common == 0 || exception.type != rule.type || !overlap(exception.major, rule.major) ||
-                !overlap(exception.minor, rule.minor))
+            if (common == 0 || exception.type != rule.type || !overlap(exception.major, rule.major)
+                || !overlap(exception.minor, rule.minor))
                 continue;
             if (!covers(rule.major, exception.major) || !covers(rule.minor, exception.minor))
-                return failure(
-                    Error(ErrorKind::not_supported,
-                          fmt::format("{}: cgroup v1 cannot apply the rule {} inside the earlier rule {}", property,
-                                      rule_text(rule), rule_text(exception)))
-                        .with_hint("name the allowed devices one by one, or use a host with cgroup v2"));
+                return failure(Error(ErrorKind::not_supported,
+                                     fmt::format("{}: cgroup v1 cannot apply the rule {} inside the earlier rule {}", property,
+                                                 rule_text(rule), rule_text(exception)))
+                                   .with_hint("name the allowed devices one by one, or use a host with cgroup v2"));
             exception.access = device_access_text(device_access(exception) & ~common);
         }
         std::erase_if(m_exceptions, [](const spec::DeviceRule& exception) { return exception.access.empty(); });

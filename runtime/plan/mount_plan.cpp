@@ -19,10 +19,17 @@ bool is_below(std::string_view path, std::string_view directory)
 
 // What lxcfs and its kind put over single files of /proc; nothing else there may be replaced, since a false
 // /proc/self/attr or /proc/sys takes labels and limits away unseen (CVE-2019-16884, CVE-2023-27561).
-constexpr std::array<std::string_view, 11> replaceable_in_proc = {
-    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",  "/proc/stat",    "/proc/swaps",
-    "/proc/uptime",  "/proc/loadavg",   "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
-    "/proc/sys/crypto/fips_enabled"};
+constexpr std::array<std::string_view, 11> replaceable_in_proc = {"/proc/cpuinfo",
+                                                                  "/proc/diskstats",
+                                                                  "/proc/meminfo",
+                                                                  "/proc/stat",
+                                                                  "/proc/swaps",
+                                                                  "/proc/uptime",
+                                                                  "/proc/loadavg",
+                                                                  "/proc/slabinfo",
+                                                                  "/proc/net/dev",
+                                                                  "/proc/sys/kernel/ns_last_pid",
+                                                                  "/proc/sys/crypto/fips_enabled"};
 
 Result<> check_proc_destination(const Mount& mount)
 {
@@ -37,9 +44,9 @@ Result<> check_proc_destination(const Mount& mount)
         return {};
     if (mount.kind == MountKind::bind && std::ranges::find(replaceable_in_proc, mount.destination) != replaceable_in_proc.end())
         return {};
-    return failure(Error(ErrorKind::invalid,
-                         fmt::format("{} cannot be mounted because it is inside /proc", quoted(mount.destination)))
-                       .with_hint("only binds over the files that lxcfs provides are allowed there"));
+    return failure(
+        Error(ErrorKind::invalid, fmt::format("{} cannot be mounted because it is inside /proc", quoted(mount.destination)))
+            .with_hint("only binds over the files that lxcfs provides are allowed there"));
 }
 
 Result<MountKind> kind_of(const spec::Mount& mount, const spec::MountOptions& options, const HostFacts& facts)
@@ -154,9 +161,8 @@ Result<> plan_mounts(RootFilesystem& root, const spec::Spec& spec, const std::st
         mount.spec_index = index;
         root.mounts.push_back(std::move(mount));
     }
-    auto first_cgroup = std::ranges::find_if(root.mounts, [](const Mount& mount) {
-        return mount.kind == MountKind::cgroup_v1 || mount.kind == MountKind::cgroup_v2;
-    });
+    auto first_cgroup = std::ranges::find_if(
+        root.mounts, [](const Mount& mount) { return mount.kind == MountKind::cgroup_v1 || mount.kind == MountKind::cgroup_v2; });
     root.mounts_before_cgroup = static_cast<size_t>(first_cgroup - root.mounts.begin());
     return {};
 }
@@ -170,9 +176,9 @@ struct DefaultDevice {
 };
 
 // config-linux.md "Default Devices" without console and ptmx, which are a bind mount and a link.
-constexpr std::array default_devices = {
-    DefaultDevice{"/dev/null", 1, 3},   DefaultDevice{"/dev/zero", 1, 5},    DefaultDevice{"/dev/full", 1, 7},
-    DefaultDevice{"/dev/random", 1, 8}, DefaultDevice{"/dev/urandom", 1, 9}, DefaultDevice{"/dev/tty", 5, 0}};
+constexpr std::array default_devices = {DefaultDevice{"/dev/null", 1, 3},    DefaultDevice{"/dev/zero", 1, 5},
+                                        DefaultDevice{"/dev/full", 1, 7},    DefaultDevice{"/dev/random", 1, 8},
+                                        DefaultDevice{"/dev/urandom", 1, 9}, DefaultDevice{"/dev/tty", 5, 0}};
 
 Result<DeviceNode> plan_device(const spec::Device& device)
 {
@@ -213,9 +219,8 @@ Result<> plan_devices(RootFilesystem& root, const spec::Spec& spec)
         else
             root.devices.push_back(std::move(node));
     }
-    root.links = {{"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
-                  {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
-                  {"/dev/core", "/proc/kcore"},       {"/dev/ptmx", "pts/ptmx"}};
+    root.links = {{"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
+                  {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"}};
     return {};
 }
 
@@ -244,9 +249,9 @@ Result<> plan_propagation(RootFilesystem& root, const spec::Spec& spec)
         return {};
     auto change = spec::find_propagation(spec.linux->rootfs_propagation);
     if (!change)
-        return failure(Error(ErrorKind::invalid, fmt::format("rootfsPropagation {} is not known",
-                                                             quoted(spec.linux->rootfs_propagation)))
-                           .with_hint("one of " + join(spec::propagation_names(), ", ")));
+        return failure(
+            Error(ErrorKind::invalid, fmt::format("rootfsPropagation {} is not known", quoted(spec.linux->rootfs_propagation)))
+                .with_hint("one of " + join(spec::propagation_names(), ", ")));
     root.propagation = change->mount_flag();
     root.propagation_recursive = change->recursive;
     return {};

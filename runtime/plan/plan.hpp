@@ -23,13 +23,13 @@ struct NamespaceJoin {
 };
 
 struct Namespaces {
-    uint64_t new_flags = 0;           // CLONE_NEW* given to the one clone3
+    uint64_t new_flags = 0;            // CLONE_NEW* given to the one clone3
     bool new_cgroup_namespace = false; // unshared by the init once it is inside its cgroup
     bool new_time_namespace = false;
     std::vector<NamespaceJoin> joins; // user first, mount last
     std::vector<spec::IdMapping> uid_mappings;
     std::vector<spec::IdMapping> gid_mappings;
-    std::string time_offsets;         // lines for /proc/<pid>/timens_offsets
+    std::string time_offsets; // lines for /proc/<pid>/timens_offsets
     bool bring_loopback_up = false;
 
     bool has_new(uint64_t flag) const { return (new_flags & flag) != 0; }
@@ -45,22 +45,22 @@ struct Namespaces {
 // ---- cgroups -------------------------------------------------------------------------------------------------------
 
 struct CgroupWrite {
-    std::string file;  // "memory.max"
+    std::string file; // "memory.max"
     std::string value;
     // A kernel without the file is fine when the value is what it would do anyway (swap limits without swap accounting).
     bool optional = false;
-    std::string property;    // "linux.resources.memory.limit", for messages
-    std::string other_file;  // written instead where `file` does not exist ("blkio.bfq.weight"); empty: none
+    std::string property;   // "linux.resources.memory.limit", for messages
+    std::string other_file; // written instead where `file` does not exist ("blkio.bfq.weight"); empty: none
     std::string other_value;
 };
 
 // One directory in one hierarchy. On v2 there is exactly one.
 struct CgroupDirectory {
-    std::string mount_point;               // "/sys/fs/cgroup/memory"
-    std::string path;                      // below it: "/docker/<id>"
-    std::vector<std::string> controllers;  // v1: of this hierarchy; v2: to enable on the way down
-    std::vector<CgroupWrite> writes;       // in order
-    bool unified = false;                  // a cgroup v2 hierarchy
+    std::string mount_point;              // "/sys/fs/cgroup/memory"
+    std::string path;                     // below it: "/docker/<id>"
+    std::vector<std::string> controllers; // v1: of this hierarchy; v2: to enable on the way down
+    std::vector<CgroupWrite> writes;      // in order
+    bool unified = false;                 // a cgroup v2 hierarchy
 };
 
 enum class CgroupDriver { none, file_system, systemd };
@@ -107,7 +107,7 @@ enum class RootSwitch { pivot_root, move_mount };
 struct RootFilesystem {
     std::string host_path; // absolute
     bool readonly = false;
-    uint64_t propagation = 0;        // MS_* with MS_REC in `propagation_recursive`
+    uint64_t propagation = 0; // MS_* with MS_REC in `propagation_recursive`
     bool propagation_recursive = true;
     RootSwitch root_switch = RootSwitch::pivot_root;
     std::vector<Mount> mounts;
@@ -148,7 +148,7 @@ struct Process {
     uint32_t uid = 0;
     uint32_t gid = 0;
     std::vector<uint32_t> additional_gids;
-    bool set_groups = true;          // false where the user namespace forbids setgroups
+    bool set_groups = true; // false where the user namespace forbids setgroups
     uint32_t umask = 022;
     Capabilities capabilities;
     std::vector<std::string> dropped_capabilities; // asked for, but the caller does not have them: a warning each
@@ -163,11 +163,11 @@ struct Process {
     std::optional<spec::MemoryPolicy> memory_policy;
     std::optional<spec::ExecCpuAffinity> exec_cpu_affinity;
     bool new_session_keyring = true;
-    unsigned preserved_fds = 0;      // beyond 0, 1, 2 (LISTEN_FDS included)
+    unsigned preserved_fds = 0; // beyond 0, 1, 2 (LISTEN_FDS included)
 };
 
 struct Sysctl {
-    std::string path;  // below /proc/sys: "net/ipv4/ip_forward"
+    std::string path; // below /proc/sys: "net/ipv4/ip_forward"
     std::string value;
 };
 

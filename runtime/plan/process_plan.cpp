@@ -63,12 +63,13 @@ void drop_repeated_names(std::vector<std::string>& names)
 Result<> check_security_modules(const spec::Process& process, const HostFacts& facts)
 {
     if (!process.apparmor_profile.empty() && !facts.apparmor)
-        return failure(Error(ErrorKind::not_supported,
-                             fmt::format("process.apparmorProfile {}: AppArmor is not enabled on this host", quoted(process.apparmor_profile)))
-                           .with_hint("remove the profile or boot with AppArmor"));
+        return failure(
+            Error(ErrorKind::not_supported, fmt::format("process.apparmorProfile {}: AppArmor is not enabled on this host",
+                                                        quoted(process.apparmor_profile)))
+                .with_hint("remove the profile or boot with AppArmor"));
     if (!process.selinux_label.empty() && !facts.selinux)
-        return failure(Error(ErrorKind::not_supported,
-                             fmt::format("process.selinuxLabel {}: SELinux is not enabled on this host", quoted(process.selinux_label)))
+        return failure(Error(ErrorKind::not_supported, fmt::format("process.selinuxLabel {}: SELinux is not enabled on this host",
+                                                                   quoted(process.selinux_label)))
                            .with_hint("remove the label or boot with SELinux"));
     return {};
 }

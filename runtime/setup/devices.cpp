@@ -95,8 +95,9 @@ Result<> check_existing(const Directories::Entry& entry, const plan::DeviceNode&
     struct stat status = TRY(kernel::status_at(entry.directory, entry.name, AT_SYMLINK_NOFOLLOW));
     if (is_same(node, status))
         return {};
-    return failure(Error(ErrorKind::already_exists, fmt::format("{} exists and is not the device {}", quoted(node.path), describe(node)))
-                       .with_hint("mount a tmpfs at /dev, or remove it from the image"));
+    return failure(
+        Error(ErrorKind::already_exists, fmt::format("{} exists and is not the device {}", quoted(node.path), describe(node)))
+            .with_hint("mount a tmpfs at /dev, or remove it from the image"));
 }
 
 // ---- nodes of the host, bound ----------------------------------------------------------------------------------------

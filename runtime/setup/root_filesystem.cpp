@@ -196,8 +196,8 @@ Result<> make_root_readonly(FdRef root, const plan::RootFilesystem& plan)
 {
     for (const auto& mount : plan.mounts) {
         // Their mount points and devices had to be made first, so mount_range left them writable.
-        if (mount.type != "tmpfs" || mount.kind != plan::MountKind::file_system || mount.options.remount ||
-            (mount.options.set_attributes & MOUNT_ATTR_RDONLY) == 0)
+        if (mount.type != "tmpfs" || mount.kind != plan::MountKind::file_system || mount.options.remount
+            || (mount.options.set_attributes & MOUNT_ATTR_RDONLY) == 0)
             continue;
         auto step = [&] { return fmt::format("make {} read-only", quoted(mount.destination)); };
         Fd target = TRY_DURING(step(), kernel::open_in_root(root, mount.destination, O_PATH | O_DIRECTORY));
@@ -221,8 +221,7 @@ Result<> pivot_to(FdRef root, const plan::RootFilesystem& plan)
     // The old root lies on top of the new one afterwards, at the same "."; no directory of the image is needed for it.
     auto pivoted = kernel::pivot_root(".", ".");
     if (!pivoted && pivoted.error().code() == EINVAL)
-        return failure(std::move(pivoted).error().with_hint(
-            "an initramfs cannot be pivoted away from; --no-pivot does without"));
+        return failure(std::move(pivoted).error().with_hint("an initramfs cannot be pivoted away from; --no-pivot does without"));
     TRY(std::move(pivoted));
     if (old_root) {
         // Peers of the host's mounts must become slaves before they go, or the host's would go with them.

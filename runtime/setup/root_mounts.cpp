@@ -62,9 +62,9 @@ void add_data(kernel::FileSystemRequest& request, const std::string& option)
 // read-only for everybody, the host's /dev included. The mount point's own flag is enough.
 bool shares_superblock(std::string_view type)
 {
-    constexpr std::array<std::string_view, 14> types = {"sysfs",      "cgroup",   "cgroup2",  "devtmpfs",    "debugfs",
-                                                        "tracefs",    "configfs", "efivarfs", "securityfs",  "pstore",
-                                                        "selinuxfs",  "smackfs",  "fusectl",  "binfmt_misc"};
+    constexpr std::array<std::string_view, 14> types = {"sysfs",     "cgroup",   "cgroup2",  "devtmpfs",   "debugfs",
+                                                        "tracefs",   "configfs", "efivarfs", "securityfs", "pstore",
+                                                        "selinuxfs", "smackfs",  "fusectl",  "binfmt_misc"};
     return std::ranges::find(types, type) != types.end();
 }
 
@@ -184,11 +184,13 @@ Result<> map_ids(FdRef mount, const plan::Mount& planned)
     kernel::MountAttributes attributes;
     attributes.set = MOUNT_ATTR_IDMAP;
     attributes.user_namespace = name_space.get();
-    auto mapped = kernel::set_mount_attributes(
-        mount, attributes, planned.options.recursive_idmap ? Recursion::all : Recursion::none);
+    auto mapped =
+        kernel::set_mount_attributes(mount, attributes, planned.options.recursive_idmap ? Recursion::all : Recursion::none);
     if (!mapped && mapped.error().code() == EINVAL)
-        return failure(std::move(mapped).error().with_kind(ErrorKind::not_supported).with_hint(
-            "the file system of the source cannot be id-mapped by this kernel, or is so already"));
+        return failure(std::move(mapped)
+                           .error()
+                           .with_kind(ErrorKind::not_supported)
+                           .with_hint("the file system of the source cannot be id-mapped by this kernel, or is so already"));
     return mapped;
 }
 
@@ -216,8 +218,9 @@ Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target)
         return {};
     if (TRY(kernel::file_system_type(target)) != PROC_SUPER_MAGIC)
         return {};
-    return failure(Error(ErrorKind::invalid, fmt::format("{} cannot be mounted because it is inside /proc", quoted(mount.destination)))
-                       .with_hint("a link of the image leads there"));
+    return failure(
+        Error(ErrorKind::invalid, fmt::format("{} cannot be mounted because it is inside /proc", quoted(mount.destination)))
+            .with_hint("a link of the image leads there"));
 }
 
 namespace {
@@ -302,8 +305,8 @@ Result<> Mounter::bind(const plan::Mount& mount)
     if (attached || directory || !S_ISDIR(TRY(kernel::status_of(target)).st_mode))
         return attached;
     // The kernel says EINVAL, from which nobody learns that a file does not go onto a directory.
-    return failure(Error::system_call(ENOTDIR, fmt::format("mount the file {} onto {}", quoted(mount.host_source),
-                                                           quoted(mount.destination)))
+    return failure(Error::system_call(
+                       ENOTDIR, fmt::format("mount the file {} onto {}", quoted(mount.host_source), quoted(mount.destination)))
                        .with_hint("the destination is a directory"));
 }
 
@@ -384,9 +387,9 @@ Result<Fd> Mounter::make_file_system(const plan::Mount& mount, const kernel::Fil
 bool needs_mount_call(const spec::MountOptions& options, const kernel::FileSystemRequest& request)
 {
     constexpr uint64_t wordless = MS_I_VERSION | MS_POSIXACL;
-    return ((options.superblock_set | options.superblock_clear) & wordless) != 0 ||
-           std::ranges::any_of(request.strings,
-                               [](const auto& parameter) { return parameter.second.size() > kernel::longest_parameter; });
+    return ((options.superblock_set | options.superblock_clear) & wordless) != 0
+           || std::ranges::any_of(request.strings,
+                                  [](const auto& parameter) { return parameter.second.size() > kernel::longest_parameter; });
 }
 
 unsigned long mount_call_flags(uint64_t attributes)
@@ -468,8 +471,8 @@ Result<> Mounter::new_tmpfs(const plan::Mount& mount)
     auto existing = kernel::open_in_root(m_root, mount.destination, O_PATH | O_DIRECTORY);
     if (!existing && existing.error().code() != ENOENT)
         return failure(std::move(existing).error());
-    Fd target = existing ? std::move(*existing)
-                         : TRY(kernel::make_directory_in_root(m_root, mount.destination, mount_point_mode));
+    Fd target =
+        existing ? std::move(*existing) : TRY(kernel::make_directory_in_root(m_root, mount.destination, mount_point_mode));
     TRY(check_target_outside_proc(mount, target));
     // The image's own directory says who may use it; one that was just made for the mount says nothing.
     if (existing && !has_parameter(request, "mode"))
@@ -486,8 +489,9 @@ Result<> Mounter::remount(const plan::Mount& mount)
     Fd target = TRY(kernel::open_in_root(m_root, mount.destination, O_PATH, links));
     TRY(check_target_outside_proc(mount, target));
     if (!TRY(kernel::is_mount_root(target)))
-        return failure(Error(ErrorKind::invalid, fmt::format("{} is not a mount that could be remounted", quoted(mount.destination)))
-                           .with_hint("mount it first, or use bind without remount"));
+        return failure(
+            Error(ErrorKind::invalid, fmt::format("{} is not a mount that could be remounted", quoted(mount.destination)))
+                .with_hint("mount it first, or use bind without remount"));
     if (mount.kind != plan::MountKind::bind) {
         kernel::FileSystemRequest request = file_system_request(mount);
         if (!request.strings.empty() || !request.flags.empty())

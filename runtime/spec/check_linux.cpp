@@ -19,8 +19,7 @@ Result<> check_device(std::string_view property, const Device& device)
     TRY(check_absolute(fmt::format("{}.path", property), device.path));
     std::string path = clean_path(device.path);
     if (path == "/" || path == "/dev" || is_below(path, "/proc") || is_below(path, "/sys"))
-        return refused(fmt::format("{}.path {} cannot be a device", property, quoted(device.path)),
-                       "create it below /dev");
+        return refused(fmt::format("{}.path {} cannot be a device", property, quoted(device.path)), "create it below /dev");
     constexpr int64_t largest_major = (int64_t{1} << 12) - 1; // 12 and 20 bits of dev_t are the kernel's
     constexpr int64_t largest_minor = (int64_t{1} << 20) - 1;
     bool has_numbers = device.type != 'p';
@@ -97,8 +96,7 @@ Result<> check_memory_policy(const Linux& section)
         return refused(fmt::format("linux.memoryPolicy.nodes {} with {}", quoted(policy.nodes), policy.mode),
                        "this mode has no nodes: leave them out");
     if (!local && policy.mode != "MPOL_PREFERRED" && nodes->empty())
-        return refused(fmt::format("linux.memoryPolicy.nodes is empty with {}", policy.mode),
-                       "name the nodes, like 0-1");
+        return refused(fmt::format("linux.memoryPolicy.nodes is empty with {}", policy.mode), "name the nodes, like 0-1");
     return {};
 }
 
@@ -123,8 +121,7 @@ Result<> check_intel_rdt(const Linux& section)
     for (const auto& schema : rdt.schemata)
         TRY(check_schema("linux.intelRdt.schemata", schema));
     if (!rdt.mem_bw_schema.empty() && !rdt.mem_bw_schema.starts_with("MB:"))
-        return refused(
-            fmt::format("linux.intelRdt.memBwSchema must start with MB:, but is {}", quoted(rdt.mem_bw_schema)));
+        return refused(fmt::format("linux.intelRdt.memBwSchema must start with MB:, but is {}", quoted(rdt.mem_bw_schema)));
     return {};
 }
 

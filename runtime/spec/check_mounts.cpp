@@ -10,8 +10,7 @@ Result<> check_id_mapped(std::string_view property, const Mount& mount, const Mo
     TRY(check_id_mappings(fmt::format("{}.uidMappings", property), mount.uid_mappings));
     TRY(check_id_mappings(fmt::format("{}.gidMappings", property), mount.gid_mappings));
     if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
-        return refused(fmt::format("{} has only one of uidMappings and gidMappings", property),
-                       "an id-mapped mount needs both");
+        return refused(fmt::format("{} has only one of uidMappings and gidMappings", property), "an id-mapped mount needs both");
     if (options.idmap && mount.uid_mappings.empty() && !has_namespace(spec, NamespaceType::user))
         return refused(fmt::format("{} has the option idmap but nothing to map", property),
                        "give it uidMappings and gidMappings, or the container a user namespace");
@@ -26,8 +25,7 @@ Result<> check_mount(std::string_view property, const Mount& mount, const Spec& 
     if (options.bind && mount.source.empty())
         return refused(fmt::format("{}.source of a bind mount is empty", property));
     if (!options.bind && !options.remount && mount.type.empty())
-        return refused(fmt::format("{}.type is empty", property),
-                       "name the file system, or add the option bind or rbind");
+        return refused(fmt::format("{}.type is empty", property), "name the file system, or add the option bind or rbind");
     return check_id_mapped(property, mount, options, spec);
 }
 

@@ -91,8 +91,8 @@ Result<> check_time_offsets(const Linux& section)
             return refused(fmt::format("linux.timeOffsets has the clock {}", quoted(clock)),
                            "monotonic and boottime have offsets");
         if (offset.nanoseconds >= second)
-            return refused(fmt::format("linux.timeOffsets.{}.nanosecs must be below {}, not {}", clock, second,
-                                       offset.nanoseconds));
+            return refused(
+                fmt::format("linux.timeOffsets.{}.nanosecs must be below {}, not {}", clock, second, offset.nanoseconds));
     }
     if (section.time_offsets.empty())
         return {};
@@ -134,8 +134,8 @@ Result<> check_sysctls(const Linux& section)
 bool is_interface_name(std::string_view name)
 {
     constexpr size_t longest = 15;
-    return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
-           name.find_first_of("/:% \t\n\v\f\r") == std::string_view::npos;
+    return !name.empty() && name.size() <= longest && name != "." && name != ".."
+           && name.find_first_of("/:% \t\n\v\f\r") == std::string_view::npos;
 }
 
 Result<> check_net_devices(const Linux& section)
@@ -144,16 +144,15 @@ Result<> check_net_devices(const Linux& section)
     for (const auto& [host_name, device] : section.net_devices) {
         const auto& name = device.name.empty() ? host_name : device.name;
         if (!is_interface_name(host_name) || !is_interface_name(name))
-            return refused(fmt::format("linux.netDevices {} -> {} is not the name of a network interface",
-                                       quoted(host_name), quoted(name)),
-                           "at most 15 characters without blanks, / : %");
+            return refused(
+                fmt::format("linux.netDevices {} -> {} is not the name of a network interface", quoted(host_name), quoted(name)),
+                "at most 15 characters without blanks, / : %");
         if (std::ranges::find(names, name) != names.end())
             return refused(fmt::format("linux.netDevices gives two interfaces the name {}", quoted(name)));
         names.push_back(name);
     }
     if (!names.empty() && find_namespace(section, NamespaceType::network) == nullptr)
-        return refused("linux.netDevices without a network namespace to move them to",
-                       add_namespace(NamespaceType::network));
+        return refused("linux.netDevices without a network namespace to move them to", add_namespace(NamespaceType::network));
     return {};
 }
 

@@ -74,8 +74,7 @@ Result<> check_rlimits(const Process& process)
         const auto& limit = process.rlimits[i];
         TRY(check_word(fmt::format("process.rlimits[{}].type", i), limit.type, rlimits()));
         if (limit.soft > limit.hard)
-            return refused(
-                fmt::format("process.rlimits[{}].soft is {}, above the hard limit {}", i, limit.soft, limit.hard));
+            return refused(fmt::format("process.rlimits[{}].soft is {}, above the hard limit {}", i, limit.soft, limit.hard));
         if (!seen.insert(limit.type).second)
             return refused(fmt::format("process.rlimits has {} twice", limit.type));
     }
@@ -104,9 +103,9 @@ Result<> check_deadline(const Scheduler& scheduler)
                        "they belong to SCHED_DEADLINE");
     }
     if (runtime < shortest || runtime > deadline || (period != 0 && deadline > period))
-        return refused(fmt::format("process.scheduler runtime {}, deadline {}, period {} cannot be scheduled", runtime,
-                                   deadline, period),
-                       "the kernel wants 1024 <= runtime <= deadline <= period, in nanoseconds");
+        return refused(
+            fmt::format("process.scheduler runtime {}, deadline {}, period {} cannot be scheduled", runtime, deadline, period),
+            "the kernel wants 1024 <= runtime <= deadline <= period, in nanoseconds");
     return {};
 }
 
@@ -123,8 +122,7 @@ Result<> check_scheduler(const Process& process)
     int priority = scheduler.priority.value_or(0);
     bool real_time = scheduler.policy == "SCHED_FIFO" || scheduler.policy == "SCHED_RR";
     if (real_time && (priority < 1 || priority > 99))
-        return refused(
-            fmt::format("process.scheduler.priority must be from 1 to 99 for {}, not {}", scheduler.policy, priority));
+        return refused(fmt::format("process.scheduler.priority must be from 1 to 99 for {}, not {}", scheduler.policy, priority));
     if (!real_time && priority != 0)
         return refused(fmt::format("process.scheduler.priority {} with {}", priority, scheduler.policy),
                        "only SCHED_FIFO and SCHED_RR have priorities");
@@ -137,8 +135,7 @@ Result<> check_io_priority(const Process& process)
         return {};
     TRY(check_word("process.ioPriority.class", process.io_priority->class_name, io_priority_classes()));
     if (process.io_priority->priority < 0 || process.io_priority->priority > 7)
-        return refused(
-            fmt::format("process.ioPriority.priority must be from 0 to 7, not {}", process.io_priority->priority));
+        return refused(fmt::format("process.ioPriority.priority must be from 0 to 7, not {}", process.io_priority->priority));
     return {};
 }
 

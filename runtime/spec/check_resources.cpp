@@ -14,8 +14,7 @@ Result<> check_device_rules(const Resources& resources)
         const auto& rule = resources.devices[i];
         auto property = fmt::format("resources.devices[{}]", i);
         if (rule.access.find_first_not_of("rwm") != std::string::npos)
-            return refused(
-                fmt::format("{}.access must consist of r, w and m, but is {}", property, quoted(rule.access)));
+            return refused(fmt::format("{}.access must consist of r, w and m, but is {}", property, quoted(rule.access)));
         if (rule.major.value_or(0) < 0 || rule.major.value_or(0) > UINT32_MAX)
             return refused(fmt::format("{}.major must be from 0 to {}, not {}", property, UINT32_MAX, *rule.major),
                            "leave it out for all");
@@ -36,22 +35,19 @@ Result<> check_memory(const Resources& resources)
     if (!resources.memory)
         return {};
     const auto& memory = *resources.memory;
-    const std::array limits = {Limit{"limit", memory.limit}, Limit{"reservation", memory.reservation},
-                               Limit{"swap", memory.swap}, Limit{"kernel", memory.kernel},
-                               Limit{"kernelTCP", memory.kernel_tcp}};
+    const std::array limits = {Limit{"limit", memory.limit}, Limit{"reservation", memory.reservation}, Limit{"swap", memory.swap},
+                               Limit{"kernel", memory.kernel}, Limit{"kernelTCP", memory.kernel_tcp}};
     for (const auto& limit : limits)
         if (limit.value.value_or(0) < -1)
-            return refused(
-                fmt::format("resources.memory.{} must be a number of bytes or -1, not {}", limit.name, *limit.value),
-                "-1 is unlimited");
+            return refused(fmt::format("resources.memory.{} must be a number of bytes or -1, not {}", limit.name, *limit.value),
+                           "-1 is unlimited");
     int64_t limit = memory.limit.value_or(0);
     int64_t swap = memory.swap.value_or(0);
     if (limit > 0 && swap > 0 && swap < limit)
         return refused(fmt::format("resources.memory.swap is {}, below the limit {}", swap, limit),
                        "swap is memory and swap together");
     if (limit == -1 && swap > 0)
-        return refused(fmt::format("resources.memory.swap is {} without a limit", swap),
-                       "set resources.memory.limit too");
+        return refused(fmt::format("resources.memory.swap is {} without a limit", swap), "set resources.memory.limit too");
     // Engines written in Go send -1 for "unset" through this unsigned property.
     uint64_t swappiness = memory.swappiness.value_or(0);
     if (swappiness > 100 && swappiness != UINT64_MAX)
@@ -74,9 +70,8 @@ Result<> check_cpu(const Resources& resources)
         return refused(fmt::format("resources.cpu.period must be from {} to {} microseconds, not {}", shortest_period,
                                    longest_period, period));
     if (quota > 0 && quota < smallest_quota)
-        return refused(
-            fmt::format("resources.cpu.quota must be at least {} microseconds, not {}", smallest_quota, quota),
-            "any negative number is unlimited");
+        return refused(fmt::format("resources.cpu.quota must be at least {} microseconds, not {}", smallest_quota, quota),
+                       "any negative number is unlimited");
     if (quota > 0 && cpu.burst.value_or(0) > static_cast<uint64_t>(quota))
         return refused(fmt::format("resources.cpu.burst is {}, above the quota {}", *cpu.burst, quota));
     if (cpu.idle.value_or(0) < 0 || cpu.idle.value_or(0) > 1)
@@ -94,17 +89,16 @@ Result<> check_weight(std::string_view property, const std::optional<uint16_t>& 
     uint16_t value = weight.value_or(0);
     if (value == 0 || (value >= smallest && value <= largest))
         return {};
-    return refused(
-        fmt::format("resources.blockIO.{} must be from {} to {}, not {}", property, smallest, largest, value),
-        "0 is unset");
+    return refused(fmt::format("resources.blockIO.{} must be from {} to {}, not {}", property, smallest, largest, value),
+                   "0 is unset");
 }
 
 template<typename Device> Result<> check_block_devices(std::string_view property, const std::vector<Device>& devices)
 {
     for (size_t i = 0; i < devices.size(); i++)
         if (devices[i].major < 0 || devices[i].minor < 0)
-            return refused(fmt::format("resources.blockIO.{}[{}] must name a device, not {}:{}", property, i,
-                                       devices[i].major, devices[i].minor));
+            return refused(fmt::format("resources.blockIO.{}[{}] must name a device, not {}:{}", property, i, devices[i].major,
+                                       devices[i].minor));
     return {};
 }
 
@@ -152,8 +146,8 @@ Result<> check_network(const Resources& resources)
     for (size_t i = 0; i < resources.network->priorities.size(); i++) {
         const auto& name = resources.network->priorities[i].name;
         if (name.empty() || name.find_first_of("/ \t\n") != std::string::npos)
-            return refused(fmt::format(
-                "resources.network.priorities[{}].name {} is not the name of a network interface", i, quoted(name)));
+            return refused(
+                fmt::format("resources.network.priorities[{}].name {} is not the name of a network interface", i, quoted(name)));
     }
     return {};
 }
@@ -164,8 +158,7 @@ Result<> check_rdma(const Resources& resources)
         if (device.empty() || device.find_first_of("/ \t\n") != std::string::npos)
             return refused(fmt::format("resources.rdma {} is not the name of a device", quoted(device)));
         if (!limit.hca_handles && !limit.hca_objects)
-            return refused(fmt::format("resources.rdma {} has no limit", quoted(device)),
-                           "set hcaHandles or hcaObjects");
+            return refused(fmt::format("resources.rdma {} has no limit", quoted(device)), "set hcaHandles or hcaObjects");
     }
     return {};
 }

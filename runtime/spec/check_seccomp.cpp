@@ -44,15 +44,12 @@ Result<> check_rule(std::string_view property, const SeccompRule& rule, const Se
     for (const auto& name : rule.names)
         if (name.empty())
             return refused(fmt::format("{}.names has an empty name", property));
-    TRY(check_action(fmt::format("{}.action", property), rule.action, fmt::format("{}.errnoRet", property),
-                     rule.errno_return));
+    TRY(check_action(fmt::format("{}.action", property), rule.action, fmt::format("{}.errnoRet", property), rule.errno_return));
     if (rule.action == notify && seccomp.listener_path.empty())
-        return refused(fmt::format("{}.action is {} but nobody listens", property, notify),
-                       "set linux.seccomp.listenerPath");
+        return refused(fmt::format("{}.action is {} but nobody listens", property, notify), "set linux.seccomp.listenerPath");
     // The filter is loaded before its descriptor is handed on, and handing it on takes a write.
     if (rule.action == notify && std::ranges::find(rule.names, "write") != rule.names.end())
-        return refused(fmt::format("{} has {} for write", property, notify),
-                       "the container could not be started with it");
+        return refused(fmt::format("{} has {} for write", property, notify), "the container could not be started with it");
     return check_arguments(property, rule);
 }
 

@@ -47,11 +47,9 @@ Result<> check_sections(const Spec& spec)
     if (!spec.root)
         return refused("root is missing", "say in config.json where the root file system is: root.path");
     if (spec.root->path.empty())
-        return refused("root.path is empty",
-                       "give the root file system's directory, relative to the bundle or absolute");
+        return refused("root.path is empty", "give the root file system's directory, relative to the bundle or absolute");
     if (!spec.linux)
-        return refused("linux is missing",
-                       "this is a runtime for Linux containers: add \"linux\": {\"namespaces\": ...}");
+        return refused("linux is missing", "this is a runtime for Linux containers: add \"linux\": {\"namespaces\": ...}");
     return {};
 }
 
@@ -79,9 +77,8 @@ Result<> check_hook_list(std::string_view name, const std::vector<Hook>& hooks)
     for (size_t i = 0; i < hooks.size(); i++) {
         TRY(check_absolute(fmt::format("hooks.{}[{}].path", name, i), hooks[i].path));
         if (hooks[i].timeout && *hooks[i].timeout <= 0)
-            return refused(
-                fmt::format("hooks.{}[{}].timeout must be more than 0 seconds, not {}", name, i, *hooks[i].timeout),
-                "leave it out for no time limit");
+            return refused(fmt::format("hooks.{}[{}].timeout must be more than 0 seconds, not {}", name, i, *hooks[i].timeout),
+                           "leave it out for no time limit");
     }
     return {};
 }

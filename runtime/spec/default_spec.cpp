@@ -11,9 +11,7 @@ Json capability_sets()
     const std::vector<std::string> kept = {"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"};
     // Neither inheritable nor ambient: they would survive a switch to another user (CVE-2022-29162).
     Json sets = Json::object();
-    sets.set("bounding", Json::strings(kept))
-        .set("effective", Json::strings(kept))
-        .set("permitted", Json::strings(kept));
+    sets.set("bounding", Json::strings(kept)).set("effective", Json::strings(kept)).set("permitted", Json::strings(kept));
     return sets;
 }
 
@@ -22,9 +20,7 @@ Json process()
     Json user = Json::object();
     user.set("uid", Json::number(0)).set("gid", Json::number(0));
     Json open_files = Json::object();
-    open_files.set("type", Json::string("RLIMIT_NOFILE"))
-        .set("hard", Json::number(1024))
-        .set("soft", Json::number(1024));
+    open_files.set("type", Json::string("RLIMIT_NOFILE")).set("hard", Json::number(1024)).set("soft", Json::number(1024));
     Json rlimits = Json::array();
     rlimits.append(std::move(open_files));
     Json process = Json::object();
@@ -39,13 +35,10 @@ Json process()
     return process;
 }
 
-Json mount(std::string_view destination, std::string_view type, std::string_view source,
-           const std::vector<std::string>& options)
+Json mount(std::string_view destination, std::string_view type, std::string_view source, const std::vector<std::string>& options)
 {
     Json mount = Json::object();
-    mount.set("destination", Json::string(destination))
-        .set("type", Json::string(type))
-        .set("source", Json::string(source));
+    mount.set("destination", Json::string(destination)).set("type", Json::string(type)).set("source", Json::string(source));
     if (!options.empty())
         mount.set("options", Json::strings(options));
     return mount;
@@ -113,12 +106,10 @@ Json linux_section(bool rootless, uint32_t uid, uint32_t gid)
     else
         section.set("resources", no_devices());
     section.set("namespaces", namespaces(rootless))
-        .set("maskedPaths",
-             Json::strings({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                            "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-                            "/sys/devices/virtual/powercap"}))
-        .set("readonlyPaths",
-             Json::strings({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
+        .set("maskedPaths", Json::strings({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+                                           "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+                                           "/sys/firmware", "/sys/devices/virtual/powercap"}))
+        .set("readonlyPaths", Json::strings({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
     return section;
 }
 

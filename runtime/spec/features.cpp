@@ -39,8 +39,7 @@ Json seccomp(const FeaturesInput& input)
         return enabled(false);
     auto architectures = names_of(seccomp_architectures());
     std::erase_if(architectures, [&](const std::string& name) {
-        return std::ranges::find(input.seccomp_missing_architectures, name) !=
-               input.seccomp_missing_architectures.end();
+        return std::ranges::find(input.seccomp_missing_architectures, name) != input.seccomp_missing_architectures.end();
     });
     Json object = enabled(true);
     object.set("actions", words(seccomp_actions()))
@@ -54,8 +53,7 @@ Json seccomp(const FeaturesInput& input)
 Json intel_rdt(const FeaturesInput& input)
 {
     Json object = enabled(input.intel_rdt);
-    object.set("schemata", Json::boolean(input.intel_rdt_schemata))
-        .set("monitoring", Json::boolean(input.intel_rdt_monitoring));
+    object.set("schemata", Json::boolean(input.intel_rdt_schemata)).set("monitoring", Json::boolean(input.intel_rdt_monitoring));
     return object;
 }
 
@@ -113,8 +111,7 @@ Json features_document(const FeaturesInput& input)
     Json document = Json::object();
     document.set("ociVersionMin", Json::string(spec_version_minimum))
         .set("ociVersionMax", Json::string(spec_version))
-        .set("hooks",
-             Json::strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}))
+        .set("hooks", Json::strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}))
         .set("mountOptions", Json::strings(mount_option_names()))
         .set("linux", linux_features(input))
         .set("annotations", annotations(input))

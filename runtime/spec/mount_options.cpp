@@ -113,9 +113,7 @@ void recursive_idmap(MountOptions& options)
     options.recursive_idmap = true;
 }
 
-void nothing(MountOptions&)
-{
-}
+void nothing(MountOptions&) {}
 
 // config.md "Linux mount options", mount(8), and the extensions of runc (tmpcopyup) and crun (the last three).
 // "norelatime" asks for a kernel default that is gone since 2.6.30, so there is nothing to do for it.
@@ -193,9 +191,8 @@ Result<> apply_option(std::string_view option, MountOptions& options)
         return {};
     }
     if (option.starts_with("idmap=") || option.starts_with("ridmap="))
-        return failure(
-            Error(ErrorKind::not_supported, fmt::format("mount option {} carries its mapping", quoted(option)))
-                .with_hint("write the mapping as uidMappings and gidMappings of the mount"));
+        return failure(Error(ErrorKind::not_supported, fmt::format("mount option {} carries its mapping", quoted(option)))
+                           .with_hint("write the mapping as uidMappings and gidMappings of the mount"));
     if (!option.empty())
         options.data.emplace_back(option);
     return {};

@@ -29,9 +29,8 @@ Result<> check_version(const Spec& spec)
     if (spec.oci_version.empty())
         return failure(Error(ErrorKind::invalid, "ociVersion is missing").with_hint("add \"ociVersion\": \"1.0.2\""));
     if (!is_version_one(spec.oci_version))
-        return failure(
-            Error(ErrorKind::invalid, fmt::format("ociVersion {} is not supported", quoted(spec.oci_version)))
-                .with_hint("any 1.x version of the runtime specification is, written like 1.0.2"));
+        return failure(Error(ErrorKind::invalid, fmt::format("ociVersion {} is not supported", quoted(spec.oci_version)))
+                           .with_hint("any 1.x version of the runtime specification is, written like 1.0.2"));
     return {};
 }
 
@@ -42,8 +41,7 @@ template<typename Struct> Result<Struct> read_document(JsonView value)
     return out;
 }
 
-template<typename Struct>
-Result<Struct> read_text(std::string_view name, std::string_view text, Result<Struct> (*read)(JsonView))
+template<typename Struct> Result<Struct> read_text(std::string_view name, std::string_view text, Result<Struct> (*read)(JsonView))
 {
     Json json = TRY_DURING(std::string(name), Json::parse(text));
     return read(json.view());

@@ -43,8 +43,8 @@ Result<> read_value(JsonView value, const Place& place, bool& out);
 Result<> read_value(JsonView value, const Place& place, std::string& out);
 
 template<std::integral Integer>
-    requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char>)
-Result<> read_value(JsonView value, const Place& place, Integer& out)
+requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char>) Result<> read_value(JsonView value, const Place& place,
+                                                                                           Integer& out)
 {
     using Limits = std::numeric_limits<Integer>;
     TRY(expect_range(value, place, static_cast<int64_t>(Limits::min()), static_cast<uint64_t>(Limits::max())));
@@ -96,8 +96,7 @@ template<typename Item> Result<> read_value(JsonView value, const Place& place, 
 }
 
 template<typename Struct>
-Result<> read_rows(JsonView value, const Place& place, std::type_identity_t<std::span<const Row<Struct>>> rows,
-                   Struct& out)
+Result<> read_rows(JsonView value, const Place& place, std::type_identity_t<std::span<const Row<Struct>>> rows, Struct& out)
 {
     TRY(expect_type(value, place, JsonType::object));
     for (const auto& row : rows)
@@ -116,9 +115,8 @@ template<typename Struct, typename Item> Struct struct_of(Item Struct::*);
 template<auto member> constexpr auto row(std::string_view name)
 {
     using Struct = decltype(detail::struct_of(member));
-    return Row<Struct>{name, [](JsonView value, const Place& place, Struct& out) -> Result<> {
-                           return read_value(value, place, out.*member);
-                       }};
+    return Row<Struct>{
+        name, [](JsonView value, const Place& place, Struct& out) -> Result<> { return read_value(value, place, out.*member); }};
 }
 
 } // namespace brig::spec

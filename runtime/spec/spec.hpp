@@ -148,7 +148,7 @@ struct NetDevice {
 
 struct DeviceRule {
     bool allow = false;
-    char type = 'a'; // a, c or b
+    char type = 'a';              // a, c or b
     std::optional<int64_t> major; // absent: all
     std::optional<int64_t> minor;
     std::string access; // of "rwm"; empty means rwm

@@ -62,9 +62,8 @@ Result<Sysctl> parse_sysctl(std::string_view key)
         return owner.path.ends_with('/') ? sysctl.path.starts_with(owner.path) : sysctl.path == owner.path;
     });
     if (found == owners.end())
-        return failure(
-            Error(ErrorKind::invalid, fmt::format("sysctl {} is not in a separate kernel namespace", quoted(key)))
-                .with_hint("it would change the host: set it there, or remove it from linux.sysctl"));
+        return failure(Error(ErrorKind::invalid, fmt::format("sysctl {} is not in a separate kernel namespace", quoted(key)))
+                           .with_hint("it would change the host: set it there, or remove it from linux.sysctl"));
     sysctl.owner = found->type;
     return sysctl;
 }

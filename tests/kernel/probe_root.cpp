@@ -56,10 +56,9 @@ struct Options {
 
 Result<> refuse_openat2()
 {
-    const sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-                                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     TRY(kernel::load_seccomp_filter({reinterpret_cast<const char*>(filter), sizeof filter}, 0));
     return {};
 }
@@ -80,8 +79,8 @@ Result<plan::Plan> make_plan(const Options& options)
     spec::Spec spec = TRY(spec::read_spec(text));
     HostFacts facts = TRY(kernel::read_host_facts());
     plan::Plan plan;
-    plan.root = TRY(plan::make_root_plan(
-        spec, options.bundle, options.no_pivot ? plan::RootSwitch::move_mount : plan::RootSwitch::pivot_root, facts));
+    plan.root = TRY(plan::make_root_plan(spec, options.bundle,
+                                         options.no_pivot ? plan::RootSwitch::move_mount : plan::RootSwitch::pivot_root, facts));
     plan.namespaces.new_cgroup_namespace = options.cgroup;
     TRY(plan_cgroups(plan, facts));
     return plan;
@@ -103,7 +102,8 @@ Result<Sources> clone_sources(const plan::Plan& plan)
 {
     Sources sources;
     for (const auto& mount : plan.root.mounts)
-        sources.push_back(mount.kind == plan::MountKind::bind && !mount.options.remount ? TRY(setup::clone_host_source(mount)) : Fd());
+        sources.push_back(mount.kind == plan::MountKind::bind && !mount.options.remount ? TRY(setup::clone_host_source(mount))
+                                                                                        : Fd());
     return sources;
 }
 
@@ -174,8 +174,8 @@ Result<int> run(const Options& options)
         sources = TRY(clone_sources(plan));
     auto [mapped, tell] = TRY(kernel::make_pipe());
     kernel::CloneRequest request;
-    request.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (options.network ? CLONE_NEWNET : 0) |
-                    (options.user ? CLONE_NEWUSER : 0);
+    request.flags =
+        CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (options.network ? CLONE_NEWNET : 0) | (options.user ? CLONE_NEWUSER : 0);
     auto child = TRY(kernel::clone_process(request));
     if (child.in_child) {
         tell.reset();

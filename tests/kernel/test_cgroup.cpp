@@ -17,8 +17,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <criterion/criterion.h>
+#include <csignal>
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -441,8 +441,10 @@ Test(cgroup, update_raises_and_lowers_pairs_that_bound_each_other)
         int64_t limit, swap, quota;
         uint64_t burst;
     } rows[] = {
-        {64 << 20, 96 << 20, 50000, 20000}, {128 << 20, 256 << 20, 90000, 80000},
-        {32 << 20, 32 << 20, 10000, 1000},  {-1, -1, -1, 0},
+        {64 << 20, 96 << 20, 50000, 20000},
+        {128 << 20, 256 << 20, 90000, 80000},
+        {32 << 20, 32 << 20, 10000, 1000},
+        {-1, -1, -1, 0},
     };
     for (const auto& row : rows) {
         spec::Resources resources;
@@ -571,8 +573,8 @@ void check_devices(const cgroup::Cgroup& group)
         const char* argument;
         const char* expected;
     } rows[] = {
-        {"open", "/dev/null", "ok"},  {"open", "/dev/zero", "ok"}, {"open", "/dev/urandom", "ok"},
-        {"open", "/dev/full", "ok"},  {"open", "/dev/kmsg", "EPERM"},
+        {"open", "/dev/null", "ok"}, {"open", "/dev/zero", "ok"},    {"open", "/dev/urandom", "ok"},
+        {"open", "/dev/full", "ok"}, {"open", "/dev/kmsg", "EPERM"},
     };
     for (const auto& row : rows) {
         Probe probe(group, row.action, row.argument);
@@ -816,9 +818,9 @@ Test(cgroup, the_files_of_a_pure_v2_host)
     resources.unified["memory.high"] = "90";
     expect_success(cgroup::Cgroup::create(plan_for(host.facts(), "/pod/box", resources)));
     const std::pair<const char*, const char*> rows[] = {
-        {"memory.max", "100"},  {"memory.swap.max", "50"}, {"memory.low", "60"},       {"cpu.weight", "100"},
-        {"cpu.max", "5000 10000"}, {"pids.max", "1"},      {"io.weight", "default 1"}, {"io.max", "8:0 rbps=7"},
-        {"memory.high", "90"},
+        {"memory.max", "100"},      {"memory.swap.max", "50"}, {"memory.low", "60"},
+        {"cpu.weight", "100"},      {"cpu.max", "5000 10000"}, {"pids.max", "1"},
+        {"io.weight", "default 1"}, {"io.max", "8:0 rbps=7"},  {"memory.high", "90"},
     };
     for (auto [file, value] : rows)
         cr_expect(host.read(std::string("pod/box/") + file) == value, "%s is %s", file,

@@ -32,7 +32,8 @@ struct Bundle : test::Scratch {
         for (const char* name : {"rootfs/bin", "rootfs/proc", "rootfs/sys", "rootfs/dev", "rootfs/tmp"})
             directory(name);
         write("rootfs/bin/busybox", *kernel::read_file(kernel::working_directory, "/bin/busybox", 1 << 24), 0755);
-        for (const char* name : {"sh", "cat", "ls", "stat", "grep", "wc", "readlink", "touch", "mkdir", "test", "cut", "umount", "chmod", "mount", "tty", "head"})
+        for (const char* name : {"sh", "cat", "ls", "stat", "grep", "wc", "readlink", "touch", "mkdir", "test", "cut", "umount",
+                                 "chmod", "mount", "tty", "head"})
             link("busybox", std::string("rootfs/bin/") + name);
     }
 
@@ -98,7 +99,6 @@ constexpr std::string_view user_mappings = R"("namespaces": [{"type": "user"}],
  "uidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}],
  "gidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}])";
 
-
 void make_docker_like(Bundle& bundle)
 {
     bundle.mounts = docker_mounts;
@@ -125,8 +125,8 @@ Test(root_filesystem, docker_configuration)
 {
     Bundle bundle;
     make_docker_like(bundle);
-    std::string command = mount_line("/proc") + "; " + mount_line("/dev") + "; " + mount_line("/dev/pts") + "; " +
-                          mount_line("/sys") + "; " + mount_line("/dev/shm");
+    std::string command = mount_line("/proc") + "; " + mount_line("/dev") + "; " + mount_line("/dev/pts") + "; "
+                          + mount_line("/sys") + "; " + mount_line("/dev/shm");
     Outcome outcome = bundle.run({"--cgroup"}, command);
     cr_assert_eq(outcome.code, 0, "%s", outcome.output.c_str());
     auto lines = split(outcome.output, '\n');
@@ -257,11 +257,12 @@ Test(root_filesystem, links_do_not_lead_into_proc)
     Bundle bundle;
     bundle.directory("volume");
     bundle.link("/proc/self", "rootfs/way");
-    for (const char* mount : {R"({"destination": "/way/attr", "type": "bind", "source": "volume"})",
-                              R"({"destination": "/way/attr", "type": "tmpfs", "source": "tmpfs"})",
-                              R"({"destination": "/way/attr", "type": "cgroup", "source": "cgroup"})",
-                              R"({"destination": "/way/attr", "type": "cgroup2", "source": "cgroup"})",
-                              R"({"destination": "/way/attr", "type": "overlay", "source": "o", "options": ["lowerdir=/:/tmp"]})"}) {
+    for (const char* mount :
+         {R"({"destination": "/way/attr", "type": "bind", "source": "volume"})",
+          R"({"destination": "/way/attr", "type": "tmpfs", "source": "tmpfs"})",
+          R"({"destination": "/way/attr", "type": "cgroup", "source": "cgroup"})",
+          R"({"destination": "/way/attr", "type": "cgroup2", "source": "cgroup"})",
+          R"({"destination": "/way/attr", "type": "overlay", "source": "o", "options": ["lowerdir=/:/tmp"]})"}) {
         bundle.mounts = fmt::format("{}, {}", proc_mount, mount);
         bundle.expect_refusal("\"/way/attr\" cannot be mounted because it is inside /proc");
     }
@@ -318,9 +319,11 @@ Test(root_filesystem, read_only_paths_keep_their_flags)
 {
     Bundle bundle;
     make_docker_like(bundle);
-    bundle.expect(mount_line("/proc/sys") + " | cut -d' ' -f1; echo x 2>&1 > /proc/sys/kernel/hostname; "
-                                            "echo 1 > /proc/self/oom_score_adj && echo writable",
-                  "ro,nosuid,nodev,noexec,relatime\nsh: can't create /proc/sys/kernel/hostname: Read-only file system\nwritable\n");
+    bundle.expect(
+        mount_line("/proc/sys")
+            + " | cut -d' ' -f1; echo x 2>&1 > /proc/sys/kernel/hostname; "
+              "echo 1 > /proc/self/oom_score_adj && echo writable",
+        "ro,nosuid,nodev,noexec,relatime\nsh: can't create /proc/sys/kernel/hostname: Read-only file system\nwritable\n");
 }
 
 Test(root_filesystem, paths_that_are_not_there_need_no_mask)
@@ -382,9 +385,10 @@ Test(root_filesystem, recursive_attributes)
         R"({}, {{"destination": "/top", "type": "bind", "source": "/dev", "options": ["rbind", "ro"]}},
            {{"destination": "/all", "type": "bind", "source": "/dev", "options": ["rbind", "rro", "rnoexec"]}})",
         proc_mount);
-    bundle.expect("touch /top/shm/brig-test && echo writable; rm -f /top/shm/brig-test; touch /top/x 2>&1; touch /all/shm/x 2>&1; "
-                  "grep ' /all' /proc/self/mountinfo | grep -vc ' ro,.*noexec'",
-                  "writable\ntouch: /top/x: Read-only file system\ntouch: /all/shm/x: Read-only file system\n0\n");
+    bundle.expect(
+        "touch /top/shm/brig-test && echo writable; rm -f /top/shm/brig-test; touch /top/x 2>&1; touch /all/shm/x 2>&1; "
+        "grep ' /all' /proc/self/mountinfo | grep -vc ' ro,.*noexec'",
+        "writable\ntouch: /top/x: Read-only file system\ntouch: /all/shm/x: Read-only file system\n0\n");
 }
 
 Test(root_filesystem, propagation_of_binds)
@@ -465,7 +469,8 @@ Test(root_filesystem, id_mapped_binds)
     bundle.mounts = R"({"destination": "/mapped", "type": "bind", "source": "volume", "options": ["rbind", "idmap"],
         "uidMappings": [{"containerID": 0, "hostID": 3000, "size": 100}],
         "gidMappings": [{"containerID": 0, "hostID": 4000, "size": 100}]})";
-    bundle.expect("stat -c %u:%g /mapped/file; touch /mapped/x 2>&1", "3007:4008\ntouch: /mapped/x: Value too large for defined data type\n");
+    bundle.expect("stat -c %u:%g /mapped/file; touch /mapped/x 2>&1",
+                  "3007:4008\ntouch: /mapped/x: Value too large for defined data type\n");
 }
 
 // ---- file systems ----------------------------------------------------------------------------------------------------------
@@ -503,7 +508,8 @@ Test(root_filesystem, a_read_only_dev_still_gets_its_devices)
     bundle.mounts = R"({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["ro", "mode=755"]},
         {"destination": "/dev/volume", "type": "bind", "source": "volume"})";
     bundle.expect("touch /dev/x 2>&1; echo > /dev/null; touch /dev/volume/x && ls /dev | grep -v core",
-                  "touch: /dev/x: Read-only file system\nfd\nfull\nnull\nptmx\nrandom\nstderr\nstdin\nstdout\ntty\nurandom\nvolume\nzero\n");
+                  "touch: /dev/x: Read-only file "
+                  "system\nfd\nfull\nnull\nptmx\nrandom\nstderr\nstdin\nstdout\ntty\nurandom\nvolume\nzero\n");
 }
 
 Test(root_filesystem, a_long_list_of_layers)
@@ -526,7 +532,8 @@ Test(root_filesystem, wrong_options_are_told_with_the_file_systems_words)
 {
     Bundle bundle;
     bundle.mounts = R"({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": ["nonsense=1"]})";
-    bundle.expect_refusal("mounts[0]: error mounting \"tmpfs\" to rootfs at \"/x\": set nonsense=\"1\" of file system tmpfs: tmpfs: Unknown parameter "
+    bundle.expect_refusal("mounts[0]: error mounting \"tmpfs\" to rootfs at \"/x\": set nonsense=\"1\" of file system tmpfs: "
+                          "tmpfs: Unknown parameter "
                           "'nonsense': invalid argument");
     bundle.mounts = R"({"destination": "/x", "type": "nosuchfs", "source": "x"})";
     bundle.expect_refusal("this kernel does not know the file system type");
@@ -559,11 +566,12 @@ Test(root_filesystem, devices)
     bundle.linux_part = R"("devices": [{"path": "/dev/deep/er/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 384,
         "uid": 12, "gid": 34}, {"path": "/dev/pipe", "type": "p"}, {"path": "/dev/full", "type": "c", "major": 1, "minor": 7,
         "fileMode": 438}])";
-    bundle.expect("stat -c '%n %F %a %u:%g %t:%T' /dev/null /dev/tty /dev/deep/er/zero /dev/pipe; readlink /dev/ptmx; readlink /dev/fd; "
-                  "head -c 3 /dev/zero | wc -c",
-                  "/dev/null character special file 666 0:0 1:3\n/dev/tty character special file 666 0:0 5:0\n"
-                  "/dev/deep/er/zero character special file 600 12:34 1:5\n/dev/pipe fifo 666 0:0 0:0\n"
-                  "pts/ptmx\n/proc/self/fd\n3\n");
+    bundle.expect(
+        "stat -c '%n %F %a %u:%g %t:%T' /dev/null /dev/tty /dev/deep/er/zero /dev/pipe; readlink /dev/ptmx; readlink /dev/fd; "
+        "head -c 3 /dev/zero | wc -c",
+        "/dev/null character special file 666 0:0 1:3\n/dev/tty character special file 666 0:0 5:0\n"
+        "/dev/deep/er/zero character special file 600 12:34 1:5\n/dev/pipe fifo 666 0:0 0:0\n"
+        "pts/ptmx\n/proc/self/fd\n3\n");
 }
 
 Test(root_filesystem, devices_of_the_image)
@@ -615,10 +623,11 @@ Test(root_filesystem, the_console)
 {
     Bundle bundle;
     make_docker_like(bundle);
-    bundle.expect("stat -c %t:%T /dev/console; " + mount_line("/dev/console") + " | cut -d' ' -f3-4",
-                  "88:0\ndevpts devpts\n", {"--console"});
-    bundle.mounts = fmt::format(R"({}, {{"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666"]}})",
-                                proc_mount);
+    bundle.expect("stat -c %t:%T /dev/console; " + mount_line("/dev/console") + " | cut -d' ' -f3-4", "88:0\ndevpts devpts\n",
+                  {"--console"});
+    bundle.mounts = fmt::format(
+        R"({}, {{"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666"]}})",
+        proc_mount);
     bundle.link("/tmp/console", "rootfs/dev/console");
     bundle.expect_refusal("/dev/console is a link or a directory", {"--console"});
     cr_expect_not(bundle.has("rootfs/tmp/console"));
@@ -652,8 +661,8 @@ Test(root_filesystem, cgroups_without_namespace_are_the_own_directories)
 Test(root_filesystem, cgroup2_by_its_own_name)
 {
     Bundle bundle;
-    bundle.mounts = fmt::format(R"({}, {{"destination": "/cgroup", "type": "cgroup2", "source": "cgroup", "options": ["ro", "nosuid"]}})",
-                                proc_mount);
+    bundle.mounts = fmt::format(
+        R"({}, {{"destination": "/cgroup", "type": "cgroup2", "source": "cgroup", "options": ["ro", "nosuid"]}})", proc_mount);
     std::string command = "grep -c '^1$' /cgroup/cgroup.procs; " + mount_line("/cgroup") + " | cut -d' ' -f1,3";
     bundle.expect(command, "1\nro,nosuid,relatime cgroup2\n", {"--cgroup"});
     bundle.expect("grep -c '^1$' /cgroup/cgroup.procs; touch /cgroup/x 2>&1", "1\ntouch: /cgroup/x: Read-only file system\n");
@@ -667,11 +676,12 @@ Test(root_filesystem, in_a_user_namespace)
     make_docker_like(bundle);
     give_to_mapped_root(bundle);
     bundle.linux_part += fmt::format(", {}", user_mappings);
-    bundle.expect("stat -c '%F %t:%T' /dev/null /dev/tty /proc/keys; echo x > /dev/null && echo written; head -c 3 /dev/zero | wc -c; "
-                  "mkdir /sys/firmware/x 2>&1; touch /dev/shm/x && echo shm; readlink /proc/self/cwd; stat -c %t:%T /dev/console",
-                  "character special file 1:3\ncharacter special file 5:0\ncharacter special file 1:3\nwritten\n3\n"
-                  "mkdir: can't create directory '/sys/firmware/x': Read-only file system\nshm\n/\n88:0\n",
-                  {"--user", "--cgroup", "--console"});
+    bundle.expect(
+        "stat -c '%F %t:%T' /dev/null /dev/tty /proc/keys; echo x > /dev/null && echo written; head -c 3 /dev/zero | wc -c; "
+        "mkdir /sys/firmware/x 2>&1; touch /dev/shm/x && echo shm; readlink /proc/self/cwd; stat -c %t:%T /dev/console",
+        "character special file 1:3\ncharacter special file 5:0\ncharacter special file 1:3\nwritten\n3\n"
+        "mkdir: can't create directory '/sys/firmware/x': Read-only file system\nshm\n/\n88:0\n",
+        {"--user", "--cgroup", "--console"});
 }
 
 Test(root_filesystem, sysfs_needs_a_network_namespace_in_a_user_namespace)
@@ -689,7 +699,8 @@ Test(root_filesystem, binds_are_no_peers_of_the_hosts_mounts)
     give_to_mapped_root(bundle);
     bundle.directory("locked");
     bundle.linux_part = user_mappings;
-    bundle.mounts = fmt::format(R"({}, {{"destination": "/bound", "type": "bind", "source": "locked", "options": ["rbind"]}})", proc_mount);
+    bundle.mounts =
+        fmt::format(R"({}, {{"destination": "/bound", "type": "bind", "source": "locked", "options": ["rbind"]}})", proc_mount);
     std::string peers = mount_line("/bound") + " | cut -d' ' -f2 | cut -d: -f1";
     bundle.expect(peers, "master\n", {"--user", "--locked-source"});
     bundle.expect(peers, "master\n", {"--user", "--locked-source", "--inner-sources"});

@@ -77,8 +77,8 @@ Test(device_filter, the_default_devices)
     auto rules = plan::effective_device_rules({});
     cr_assert(rules.has_value());
     for (auto [major, minor] : {std::pair(1, 3), {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}, {136, 0}, {136, 77}, {10, 200}})
-        cr_expect(allows(*rules, character, static_cast<uint32_t>(major), static_cast<uint32_t>(minor), r | w), "%d:%d",
-                  major, minor);
+        cr_expect(allows(*rules, character, static_cast<uint32_t>(major), static_cast<uint32_t>(minor), r | w), "%d:%d", major,
+                  minor);
     cr_expect(!allows(*rules, block, 1, 3, r), "the type counts");
     for (auto [major, minor] : {std::pair(1, 1), {1, 2}, {1, 4}, {1, 11}, {5, 1}, {10, 229}, {4, 0}})
         cr_expect(!allows(*rules, character, static_cast<uint32_t>(major), static_cast<uint32_t>(minor), r), "%d:%d", major,
@@ -129,8 +129,8 @@ Test(device_filter, agrees_with_a_plain_reading_of_the_rules)
         bool allow = false;
         for (const auto& rule : rules) {
             bool type_matches = rule.type == 'a' || rule.type == (type == block ? 'b' : 'c');
-            if (type_matches && rule.major.value_or(major) == major && rule.minor.value_or(minor) == minor &&
-                (plan::device_access(rule) & bit) != 0)
+            if (type_matches && rule.major.value_or(major) == major && rule.minor.value_or(minor) == minor
+                && (plan::device_access(rule) & bit) != 0)
                 allow = rule.allow;
         }
         return allow;
@@ -143,7 +143,7 @@ Test(device_filter, agrees_with_a_plain_reading_of_the_rules)
             for (uint32_t major : {1u, 2u})
                 for (uint32_t minor : {2u, 3u})
                     for (uint32_t bit : {m, r, w})
-                        cr_assert(allows(rules, type, major, minor, bit) == expected(rules, type, major, minor, bit),
-                                  "seed %zu", seed);
+                        cr_assert(allows(rules, type, major, minor, bit) == expected(rules, type, major, minor, bit), "seed %zu",
+                                  seed);
     }
 }

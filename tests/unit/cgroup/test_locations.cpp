@@ -76,8 +76,9 @@ Test(limit_hints, name_the_property_the_file_and_the_remedy)
     write.property = "linux.resources.memory.swap";
     auto missing = missing_limit_file(write, "/sys/fs/cgroup/memory/x");
     cr_expect(missing.kind() == ErrorKind::not_supported);
-    cr_expect(missing.what() == "linux.resources.memory.swap needs /sys/fs/cgroup/memory/x/memory.memsw.limit_in_bytes, "
-                                "which does not exist");
+    cr_expect(missing.what()
+              == "linux.resources.memory.swap needs /sys/fs/cgroup/memory/x/memory.memsw.limit_in_bytes, "
+                 "which does not exist");
     cr_expect(missing.hint().find("swapaccount=1") != std::string::npos);
 
     write.file = "memory.limit_in_bytes";

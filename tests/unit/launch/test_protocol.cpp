@@ -77,7 +77,8 @@ Test(sequence, names_what_was_due)
 
 Test(error_message, survives_the_way_to_the_launcher)
 {
-    Error sent = Error::system_call(13, "open /x").with_kind(ErrorKind::not_found).with_hint("do this").during("inner").during("outer");
+    Error sent =
+        Error::system_call(13, "open /x").with_kind(ErrorKind::not_found).with_hint("do this").during("inner").during("outer");
     Error received = decode_error(encode_error(sent));
     cr_assert_eq(static_cast<int>(received.kind()), static_cast<int>(sent.kind()));
     cr_assert_eq(received.code(), sent.code());

@@ -154,138 +154,213 @@ Test(cgroup_plan, io_weight_is_linear)
 
 Test(cgroup_plan, memory_writes)
 {
-    check_rows("memory", {
-        {"nothing", memory([](auto&) {}), "", ""},
-        {"zero is unset", memory([](auto& m) { m.limit = 0; m.swap = 0; m.reservation = 0; m.kernel = 0; }), "", ""},
-        {"limit", memory([](auto& m) { m.limit = 100; }), "memory.limit_in_bytes=100", "memory.max=100"},
-        {"unlimited", memory([](auto& m) { m.limit = -1; }), "memory.limit_in_bytes=-1; memory.memsw.limit_in_bytes=-1?",
-         "memory.swap.max=max?; memory.max=max"},
-        {"limit and swap", memory([](auto& m) { m.limit = 100; m.swap = 300; }),
-         "memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=300", "memory.swap.max=200; memory.max=100"},
-        {"no swap", memory([](auto& m) { m.limit = 100; m.swap = 100; }),
-         "memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=100", "memory.swap.max=0?; memory.max=100"},
-        {"unlimited swap", memory([](auto& m) { m.limit = 100; m.swap = -1; }),
-         "memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=-1?", "memory.swap.max=max?; memory.max=100"},
-        {"swap alone", memory([](auto& m) { m.swap = 300; }), "memory.memsw.limit_in_bytes=300",
-         "invalid: linux.resources.memory.swap is set without memory.limit"},
-        {"swap below limit", memory([](auto& m) { m.limit = 300; m.swap = 100; }),
-         "invalid: linux.resources.memory.swap is 100", "invalid: linux.resources.memory.swap is 100"},
-        {"reservation", memory([](auto& m) { m.reservation = 7; }), "memory.soft_limit_in_bytes=7", "memory.low=7"},
-        {"kernel", memory([](auto& m) { m.kernel = 9; }), "memory.kmem.limit_in_bytes=9",
-         "not supported: linux.resources.memory.kernel has no equal"},
-        {"kernel unlimited", memory([](auto& m) { m.kernel = -1; m.kernel_tcp = -1; }),
-         "memory.kmem.limit_in_bytes=-1?; memory.kmem.tcp.limit_in_bytes=-1?", ""},
-        {"kernelTCP", memory([](auto& m) { m.kernel_tcp = 9; }), "memory.kmem.tcp.limit_in_bytes=9",
-         "not supported: linux.resources.memory.kernelTCP has no equal"},
-        {"swappiness", memory([](auto& m) { m.swappiness = 60; }), "memory.swappiness=60",
-         "not supported: linux.resources.memory.swappiness has no equal"},
-        {"swappiness 0", memory([](auto& m) { m.swappiness = 0; }), "memory.swappiness=0",
-         "not supported: linux.resources.memory.swappiness has no equal"},
-        {"swappiness -1", memory([](auto& m) { m.swappiness = std::numeric_limits<uint64_t>::max(); }), "", ""},
-        {"swappiness 101", memory([](auto& m) { m.swappiness = 101; }), "invalid: linux.resources.memory.swappiness is 101",
-         "not supported"},
-        {"OOM killer off", memory([](auto& m) { m.disable_oom_killer = true; }), "memory.oom_control=1",
-         "not supported: linux.resources.memory.disableOOMKiller has no equal"},
-        {"OOM killer on", memory([](auto& m) { m.disable_oom_killer = false; }), "", ""},
-        {"hierarchy", memory([](auto& m) { m.use_hierarchy = true; }), "memory.use_hierarchy=1?", ""},
-        {"no hierarchy", memory([](auto& m) { m.use_hierarchy = false; }), "memory.use_hierarchy=0",
-         "not supported: linux.resources.memory.useHierarchy has no equal"},
-        {"below -1", memory([](auto& m) { m.limit = -2; }), "invalid: linux.resources.memory.limit is -2",
-         "invalid: linux.resources.memory.limit is -2"},
-    });
+    check_rows("memory",
+               {
+                   {"nothing", memory([](auto&) {}), "", ""},
+                   {"zero is unset", memory([](auto& m) {
+                        m.limit = 0;
+                        m.swap = 0;
+                        m.reservation = 0;
+                        m.kernel = 0;
+                    }),
+                    "", ""},
+                   {"limit", memory([](auto& m) { m.limit = 100; }), "memory.limit_in_bytes=100", "memory.max=100"},
+                   {"unlimited", memory([](auto& m) { m.limit = -1; }),
+                    "memory.limit_in_bytes=-1; memory.memsw.limit_in_bytes=-1?", "memory.swap.max=max?; memory.max=max"},
+                   {"limit and swap", memory([](auto& m) {
+                        m.limit = 100;
+                        m.swap = 300;
+                    }),
+                    "memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=300", "memory.swap.max=200; memory.max=100"},
+                   {"no swap", memory([](auto& m) {
+                        m.limit = 100;
+                        m.swap = 100;
+                    }),
+                    "memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=100", "memory.swap.max=0?; memory.max=100"},
+                   {"unlimited swap", memory([](auto& m) {
+                        m.limit = 100;
+                        m.swap = -1;
+                    }),
+                    "memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=-1?", "memory.swap.max=max?; memory.max=100"},
+                   {"swap alone", memory([](auto& m) { m.swap = 300; }), "memory.memsw.limit_in_bytes=300",
+                    "invalid: linux.resources.memory.swap is set without memory.limit"},
+                   {"swap below limit", memory([](auto& m) {
+                        m.limit = 300;
+                        m.swap = 100;
+                    }),
+                    "invalid: linux.resources.memory.swap is 100", "invalid: linux.resources.memory.swap is 100"},
+                   {"reservation", memory([](auto& m) { m.reservation = 7; }), "memory.soft_limit_in_bytes=7", "memory.low=7"},
+                   {"kernel", memory([](auto& m) { m.kernel = 9; }), "memory.kmem.limit_in_bytes=9",
+                    "not supported: linux.resources.memory.kernel has no equal"},
+                   {"kernel unlimited", memory([](auto& m) {
+                        m.kernel = -1;
+                        m.kernel_tcp = -1;
+                    }),
+                    "memory.kmem.limit_in_bytes=-1?; memory.kmem.tcp.limit_in_bytes=-1?", ""},
+                   {"kernelTCP", memory([](auto& m) { m.kernel_tcp = 9; }), "memory.kmem.tcp.limit_in_bytes=9",
+                    "not supported: linux.resources.memory.kernelTCP has no equal"},
+                   {"swappiness", memory([](auto& m) { m.swappiness = 60; }), "memory.swappiness=60",
+                    "not supported: linux.resources.memory.swappiness has no equal"},
+                   {"swappiness 0", memory([](auto& m) { m.swappiness = 0; }), "memory.swappiness=0",
+                    "not supported: linux.resources.memory.swappiness has no equal"},
+                   {"swappiness -1", memory([](auto& m) { m.swappiness = std::numeric_limits<uint64_t>::max(); }), "", ""},
+                   {"swappiness 101", memory([](auto& m) { m.swappiness = 101; }),
+                    "invalid: linux.resources.memory.swappiness is 101", "not supported"},
+                   {"OOM killer off", memory([](auto& m) { m.disable_oom_killer = true; }), "memory.oom_control=1",
+                    "not supported: linux.resources.memory.disableOOMKiller has no equal"},
+                   {"OOM killer on", memory([](auto& m) { m.disable_oom_killer = false; }), "", ""},
+                   {"hierarchy", memory([](auto& m) { m.use_hierarchy = true; }), "memory.use_hierarchy=1?", ""},
+                   {"no hierarchy", memory([](auto& m) { m.use_hierarchy = false; }), "memory.use_hierarchy=0",
+                    "not supported: linux.resources.memory.useHierarchy has no equal"},
+                   {"below -1", memory([](auto& m) { m.limit = -2; }), "invalid: linux.resources.memory.limit is -2",
+                    "invalid: linux.resources.memory.limit is -2"},
+               });
 }
 
 Test(cgroup_plan, cpu_writes)
 {
-    check_rows("cpu", {
-        {"zero is unset", cpu([](auto& c) { c.shares = 0; c.quota = 0; c.period = 0; c.realtime_period = 0; }), "", ""},
-        {"shares", cpu([](auto& c) { c.shares = 1024; }), "cpu.shares=1024", "cpu.weight=100"},
-        {"one share", cpu([](auto& c) { c.shares = 1; }),
-         "invalid: linux.resources.cpu.shares 1: the minimum allowed cpu-shares is 2", "cpu.weight=1"},
-        {"too many shares", cpu([](auto& c) { c.shares = 262145; }),
-         "invalid: linux.resources.cpu.shares 262145: the maximum allowed cpu-shares is 262144", "cpu.weight=10000"},
-        {"quota", cpu([](auto& c) { c.quota = 5000; }), "cpu.cfs_quota_us=5000", "cpu.max=5000"},
-        {"quota and period", cpu([](auto& c) { c.quota = 5000; c.period = 10000; }),
-         "cpu.cfs_period_us=10000; cpu.cfs_quota_us=5000", "cpu.max=5000 10000"},
-        {"period", cpu([](auto& c) { c.period = 10000; }), "cpu.cfs_period_us=10000", "cpu.max=max 10000"},
-        {"unlimited quota", cpu([](auto& c) { c.quota = -1; }), "cpu.cfs_quota_us=-1", "cpu.max=max"},
-        {"burst", cpu([](auto& c) { c.quota = 5000; c.burst = 1000; }), "cpu.cfs_quota_us=5000; cpu.cfs_burst_us=1000",
-         "cpu.max=5000; cpu.max.burst=1000"},
-        {"no burst", cpu([](auto& c) { c.burst = 0; }), "cpu.cfs_burst_us=0?", "cpu.max.burst=0?"},
-        {"burst above quota", cpu([](auto& c) { c.quota = 5000; c.burst = 6000; }), "invalid: linux.resources.cpu.burst",
-         "invalid: linux.resources.cpu.burst"},
-        {"real-time", cpu([](auto& c) { c.realtime_period = 1000; c.realtime_runtime = 500; }),
-         "cpu.rt_period_us=1000; cpu.rt_runtime_us=500",
-         "not supported: linux.resources.cpu.realtimeRuntime has no equal"},
-        {"idle", cpu([](auto& c) { c.idle = 1; }), "cpu.idle=1", "cpu.idle=1"},
-        {"idle 2", cpu([](auto& c) { c.idle = 2; }), "invalid: linux.resources.cpu.idle is 2",
-         "invalid: linux.resources.cpu.idle is 2"},
-    });
+    check_rows(
+        "cpu",
+        {
+            {"zero is unset", cpu([](auto& c) {
+                 c.shares = 0;
+                 c.quota = 0;
+                 c.period = 0;
+                 c.realtime_period = 0;
+             }),
+             "", ""},
+            {"shares", cpu([](auto& c) { c.shares = 1024; }), "cpu.shares=1024", "cpu.weight=100"},
+            {"one share", cpu([](auto& c) { c.shares = 1; }),
+             "invalid: linux.resources.cpu.shares 1: the minimum allowed cpu-shares is 2", "cpu.weight=1"},
+            {"too many shares", cpu([](auto& c) { c.shares = 262145; }),
+             "invalid: linux.resources.cpu.shares 262145: the maximum allowed cpu-shares is 262144", "cpu.weight=10000"},
+            {"quota", cpu([](auto& c) { c.quota = 5000; }), "cpu.cfs_quota_us=5000", "cpu.max=5000"},
+            {"quota and period", cpu([](auto& c) {
+                 c.quota = 5000;
+                 c.period = 10000;
+             }),
+             "cpu.cfs_period_us=10000; cpu.cfs_quota_us=5000", "cpu.max=5000 10000"},
+            {"period", cpu([](auto& c) { c.period = 10000; }), "cpu.cfs_period_us=10000", "cpu.max=max 10000"},
+            {"unlimited quota", cpu([](auto& c) { c.quota = -1; }), "cpu.cfs_quota_us=-1", "cpu.max=max"},
+            {"burst", cpu([](auto& c) {
+                 c.quota = 5000;
+                 c.burst = 1000;
+             }),
+             "cpu.cfs_quota_us=5000; cpu.cfs_burst_us=1000", "cpu.max=5000; cpu.max.burst=1000"},
+            {"no burst", cpu([](auto& c) { c.burst = 0; }), "cpu.cfs_burst_us=0?", "cpu.max.burst=0?"},
+            {"burst above quota", cpu([](auto& c) {
+                 c.quota = 5000;
+                 c.burst = 6000;
+             }),
+             "invalid: linux.resources.cpu.burst", "invalid: linux.resources.cpu.burst"},
+            {"real-time", cpu([](auto& c) {
+                 c.realtime_period = 1000;
+                 c.realtime_runtime = 500;
+             }),
+             "cpu.rt_period_us=1000; cpu.rt_runtime_us=500", "not supported: linux.resources.cpu.realtimeRuntime has no equal"},
+            {"idle", cpu([](auto& c) { c.idle = 1; }), "cpu.idle=1", "cpu.idle=1"},
+            {"idle 2", cpu([](auto& c) { c.idle = 2; }), "invalid: linux.resources.cpu.idle is 2",
+             "invalid: linux.resources.cpu.idle is 2"},
+        });
     check_rows("cpuset", {
-        {"cpuset", cpu([](auto& c) { c.cpus = "0-1"; c.mems = "0"; }), "cpuset.cpus=0-1; cpuset.mems=0",
-         "cpuset.cpus=0-1; cpuset.mems=0"},
-    });
+                             {"cpuset", cpu([](auto& c) {
+                                  c.cpus = "0-1";
+                                  c.mems = "0";
+                              }),
+                              "cpuset.cpus=0-1; cpuset.mems=0", "cpuset.cpus=0-1; cpuset.mems=0"},
+                         });
 }
 
 Test(cgroup_plan, pids_writes)
 {
     check_rows("pids", {
-        {"limit", [](auto& r) { r.pids_limit = 64; }, "pids.max=64", "pids.max=64"},
-        {"zero is a limit", [](auto& r) { r.pids_limit = 0; }, "pids.max=1", "pids.max=1"},
-        {"unlimited", [](auto& r) { r.pids_limit = -1; }, "pids.max=max", "pids.max=max"},
-    });
+                           {"limit", [](auto& r) { r.pids_limit = 64; }, "pids.max=64", "pids.max=64"},
+                           {"zero is a limit", [](auto& r) { r.pids_limit = 0; }, "pids.max=1", "pids.max=1"},
+                           {"unlimited", [](auto& r) { r.pids_limit = -1; }, "pids.max=max", "pids.max=max"},
+                       });
 }
 
 Test(cgroup_plan, block_io_writes)
 {
-    check_rows("blkio", {
-        {"zero weight is unset", block_io([](auto& b) { b.weight = 0; }), "", ""},
-        {"weight", block_io([](auto& b) { b.weight = 500; }), "blkio.weight=500|blkio.bfq.weight=500",
-         "io.bfq.weight=default 500|io.weight=default 4950"},
-        {"weight 9", block_io([](auto& b) { b.weight = 9; }), "invalid: linux.resources.blockIO.weight is 9",
-         "invalid: linux.resources.blockIO.weight is 9"},
-        {"leaf weight", block_io([](auto& b) { b.leaf_weight = 300; }), "blkio.leaf_weight=300",
-         "not supported: linux.resources.blockIO.leafWeight has no equal"},
-        {"weight of a device", block_io([](auto& b) { b.weight_devices = {{8, 0, 100, std::nullopt}}; }),
-         "blkio.weight_device=8:0 100|blkio.bfq.weight_device=8:0 100", "io.bfq.weight=8:0 100|io.weight=8:0 910"},
-        {"throttles", block_io([](auto& b) {
-             b.throttle_read_bps = {{8, 0, 1}};
-             b.throttle_write_bps = {{8, 16, 2}};
-             b.throttle_read_iops = {{8, 32, 3}};
-             b.throttle_write_iops = {{8, 48, 4}};
-         }),
-         "blkio.throttle.read_bps_device=8:0 1; blkio.throttle.write_bps_device=8:16 2; "
-         "blkio.throttle.read_iops_device=8:32 3; blkio.throttle.write_iops_device=8:48 4",
-         "io.max=8:0 rbps=1; io.max=8:16 wbps=2; io.max=8:32 riops=3; io.max=8:48 wiops=4"},
-    });
+    check_rows("blkio",
+               {
+                   {"zero weight is unset", block_io([](auto& b) { b.weight = 0; }), "", ""},
+                   {"weight", block_io([](auto& b) { b.weight = 500; }), "blkio.weight=500|blkio.bfq.weight=500",
+                    "io.bfq.weight=default 500|io.weight=default 4950"},
+                   {"weight 9", block_io([](auto& b) { b.weight = 9; }), "invalid: linux.resources.blockIO.weight is 9",
+                    "invalid: linux.resources.blockIO.weight is 9"},
+                   {"leaf weight", block_io([](auto& b) { b.leaf_weight = 300; }), "blkio.leaf_weight=300",
+                    "not supported: linux.resources.blockIO.leafWeight has no equal"},
+                   {"weight of a device", block_io([](auto& b) {
+                        b.weight_devices = {{8, 0, 100, std::nullopt}};
+                    }),
+                    "blkio.weight_device=8:0 100|blkio.bfq.weight_device=8:0 100", "io.bfq.weight=8:0 100|io.weight=8:0 910"},
+                   {"throttles", block_io([](auto& b) {
+                        b.throttle_read_bps = {{8, 0, 1}};
+                        b.throttle_write_bps = {{8, 16, 2}};
+                        b.throttle_read_iops = {{8, 32, 3}};
+                        b.throttle_write_iops = {{8, 48, 4}};
+                    }),
+                    "blkio.throttle.read_bps_device=8:0 1; blkio.throttle.write_bps_device=8:16 2; "
+                    "blkio.throttle.read_iops_device=8:32 3; blkio.throttle.write_iops_device=8:48 4",
+                    "io.max=8:0 rbps=1; io.max=8:16 wbps=2; io.max=8:32 riops=3; io.max=8:48 wiops=4"},
+               });
 }
 
 Test(cgroup_plan, huge_page_rdma_and_network_writes)
 {
-    check_rows("hugetlb", {
-        {"2MB", [](auto& r) { r.hugepage_limits = {{"2MB", 4096}}; },
-         "hugetlb.2MB.limit_in_bytes=4096; hugetlb.2MB.rsvd.limit_in_bytes=4096?", "hugetlb.2MB.max=4096; hugetlb.2MB.rsvd.max=4096?"},
-        {"not a size", [](auto& r) { r.hugepage_limits = {{"../memory.max\n", 1}}; },
-         "invalid: linux.resources.hugepageLimits.pageSize", "invalid: linux.resources.hugepageLimits.pageSize"},
-        {"02MB", [](auto& r) { r.hugepage_limits = {{"02MB", 1}}; }, "invalid", "invalid"},
-        {"MB", [](auto& r) { r.hugepage_limits = {{"MB", 1}}; }, "invalid", "invalid"},
-        {"2TB", [](auto& r) { r.hugepage_limits = {{"2TB", 1}}; }, "invalid", "invalid"},
-    });
+    check_rows("hugetlb",
+               {
+                   {"2MB",
+                    [](auto& r) {
+                        r.hugepage_limits = {{"2MB", 4096}};
+                    },
+                    "hugetlb.2MB.limit_in_bytes=4096; hugetlb.2MB.rsvd.limit_in_bytes=4096?",
+                    "hugetlb.2MB.max=4096; hugetlb.2MB.rsvd.max=4096?"},
+                   {"not a size",
+                    [](auto& r) {
+                        r.hugepage_limits = {{"../memory.max\n", 1}};
+                    },
+                    "invalid: linux.resources.hugepageLimits.pageSize", "invalid: linux.resources.hugepageLimits.pageSize"},
+                   {"02MB",
+                    [](auto& r) {
+                        r.hugepage_limits = {{"02MB", 1}};
+                    },
+                    "invalid", "invalid"},
+                   {"MB",
+                    [](auto& r) {
+                        r.hugepage_limits = {{"MB", 1}};
+                    },
+                    "invalid", "invalid"},
+                   {"2TB",
+                    [](auto& r) {
+                        r.hugepage_limits = {{"2TB", 1}};
+                    },
+                    "invalid", "invalid"},
+               });
     check_rows("rdma", {
-        {"both", [](auto& r) { r.rdma["mlx5_1"] = {3, 10000}; }, "rdma.max=mlx5_1 hca_handle=3 hca_object=10000",
-         "rdma.max=mlx5_1 hca_handle=3 hca_object=10000"},
-        {"one", [](auto& r) { r.rdma["rxe3"].hca_objects = 5; }, "rdma.max=rxe3 hca_object=5", "rdma.max=rxe3 hca_object=5"},
-        {"two devices in a name", [](auto& r) { r.rdma["a b"].hca_objects = 5; }, "invalid", "invalid"},
-    });
+                           {"both",
+                            [](auto& r) {
+                                r.rdma["mlx5_1"] = {3, 10000};
+                            },
+                            "rdma.max=mlx5_1 hca_handle=3 hca_object=10000", "rdma.max=mlx5_1 hca_handle=3 hca_object=10000"},
+                           {"one", [](auto& r) { r.rdma["rxe3"].hca_objects = 5; }, "rdma.max=rxe3 hca_object=5",
+                            "rdma.max=rxe3 hca_object=5"},
+                           {"two devices in a name", [](auto& r) { r.rdma["a b"].hca_objects = 5; }, "invalid", "invalid"},
+                       });
     check_rows("net_cls", {
-        {"class", [](auto& r) { r.network.emplace().class_id = 1048577; }, "net_cls.classid=1048577",
-         "not supported: linux.resources.network has no equal"},
-        {"class 0", [](auto& r) { r.network.emplace().class_id = 0; }, "", ""},
-    });
+                              {"class", [](auto& r) { r.network.emplace().class_id = 1048577; }, "net_cls.classid=1048577",
+                               "not supported: linux.resources.network has no equal"},
+                              {"class 0", [](auto& r) { r.network.emplace().class_id = 0; }, "", ""},
+                          });
     check_rows("net_prio", {
-        {"priorities", [](auto& r) { r.network.emplace().priorities = {{"eth0", 5}, {"eth1", 6}}; },
-         "net_prio.ifpriomap=eth0 5; net_prio.ifpriomap=eth1 6", "not supported: linux.resources.network has no equal"},
-    });
+                               {"priorities",
+                                [](auto& r) {
+                                    r.network.emplace().priorities = {{"eth0", 5}, {"eth1", 6}};
+                                },
+                                "net_prio.ifpriomap=eth0 5; net_prio.ifpriomap=eth1 6",
+                                "not supported: linux.resources.network has no equal"},
+                           });
 }
 
 Test(cgroup_plan, every_write_names_its_property)
@@ -323,11 +398,16 @@ Test(cgroup_plan, unified_refuses_what_is_not_a_limit)
         const char* name;
         ErrorKind kind;
     } rows[] = {
-        {"cgroup.procs", ErrorKind::invalid},        {"cgroup.kill", ErrorKind::invalid},
-        {"cgroup.type", ErrorKind::invalid},         {"cgroup.freeze", ErrorKind::invalid},
-        {"cgroup.subtree_control", ErrorKind::invalid}, {"../memory.max", ErrorKind::invalid},
-        {"memory", ErrorKind::invalid},              {".max", ErrorKind::invalid},
-        {"", ErrorKind::invalid},                    {"misc.max", ErrorKind::not_supported},
+        {"cgroup.procs", ErrorKind::invalid},
+        {"cgroup.kill", ErrorKind::invalid},
+        {"cgroup.type", ErrorKind::invalid},
+        {"cgroup.freeze", ErrorKind::invalid},
+        {"cgroup.subtree_control", ErrorKind::invalid},
+        {"../memory.max", ErrorKind::invalid},
+        {"memory", ErrorKind::invalid},
+        {".max", ErrorKind::invalid},
+        {"", ErrorKind::invalid},
+        {"misc.max", ErrorKind::not_supported},
     };
     for (const auto& row : rows) {
         spec::Resources resources;
@@ -573,8 +653,8 @@ Test(cgroup_plan, a_denied_default_device_stays_denied)
 
 Test(cgroup_plan, malformed_device_rules_are_refused)
 {
-    for (const auto& bad : {rule(true, 'x', 1, 1, "r"), rule(true, 'c', 1, 1, "q"), rule(true, 'c', 1, 1, ""), rule(true, 'c', -2, 1, "r"),
-                            rule(true, 'c', 1, int64_t(1) << 32, "r")})
+    for (const auto& bad : {rule(true, 'x', 1, 1, "r"), rule(true, 'c', 1, 1, "q"), rule(true, 'c', 1, 1, ""),
+                            rule(true, 'c', -2, 1, "r"), rule(true, 'c', 1, int64_t(1) << 32, "r")})
         cr_expect(contains(device_writes({bad}), "linux.resources.devices"), "%c", bad.type);
 }
 

@@ -260,8 +260,10 @@ Test(mount_plan, default_devices_and_links)
 Test(mount_plan, devices_of_the_specification)
 {
     Request request;
-    request.spec.linux->devices = {{'b', "/dev/disk", 8, 16, 0660, 3, 6},     {'u', "dev/serial", 4, 64, {}, {}, {}},
-                                   {'p', "/dev/pipe", 7, 7, 0100644, {}, {}}, {'c', "/dev/null", 1, 5, 0600, {}, {}},
+    request.spec.linux->devices = {{'b', "/dev/disk", 8, 16, 0660, 3, 6},
+                                   {'u', "dev/serial", 4, 64, {}, {}, {}},
+                                   {'p', "/dev/pipe", 7, 7, 0100644, {}, {}},
+                                   {'c', "/dev/null", 1, 5, 0600, {}, {}},
                                    {'c', "/dev/ptmx", 5, 2, {}, {}, {}}};
     auto root = request.planned();
     cr_expect_eq(root.devices.size(), 9u);

@@ -9,13 +9,10 @@ using namespace brig;
 
 Test(error, message_has_steps_outermost_first)
 {
-    auto error = Error::system_call(ENOENT, "openat(\"rootfs\")")
-                     .during("open root")
-                     .during("create c1")
-                     .with_hint("give a directory");
-    cr_expect(error.message() ==
-                  "create c1: open root: openat(\"rootfs\"): no such file or directory (give a directory)",
-              "%s", error.message().c_str());
+    auto error =
+        Error::system_call(ENOENT, "openat(\"rootfs\")").during("open root").during("create c1").with_hint("give a directory");
+    cr_expect(error.message() == "create c1: open root: openat(\"rootfs\"): no such file or directory (give a directory)", "%s",
+              error.message().c_str());
     cr_expect(error.kind() == ErrorKind::system && error.code() == ENOENT);
     cr_expect(error.steps().size() == 2 && error.steps()[0] == "open root");
 }

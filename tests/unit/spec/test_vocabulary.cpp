@@ -14,8 +14,8 @@ using namespace brig::spec;
 Test(vocabulary, names_are_unique_and_found)
 {
     for (Words words : {capabilities(), rlimits(), seccomp_actions(), seccomp_operators(), seccomp_architectures(),
-                        seccomp_flags(), scheduler_policies(), scheduler_flags(), io_priority_classes(),
-                        personality_domains(), memory_policy_modes(), memory_policy_flags(), signals()}) {
+                        seccomp_flags(), scheduler_policies(), scheduler_flags(), io_priority_classes(), personality_domains(),
+                        memory_policy_modes(), memory_policy_flags(), signals()}) {
         std::set<std::string_view> names;
         for (const auto& word : words) {
             cr_expect(names.insert(word.name).second, "%s twice", word.name.data());
@@ -100,8 +100,8 @@ Test(vocabulary, signals)
                                             {"POLL", SIGIO},
                                             {"WINCH", SIGWINCH}})
         cr_expect(parse_signal(row.text).value_or(-1) == row.signal, "%s", row.text);
-    for (const char* bad : {"", "65", "-1", "SIG", "SIGSIGKILL", "RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMAX-31",
-                            "NOPE", "9 ", "+9", "18446744073709551617"})
+    for (const char* bad : {"", "65", "-1", "SIG", "SIGSIGKILL", "RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMAX-31", "NOPE",
+                            "9 ", "+9", "18446744073709551617"})
         cr_expect(!parse_signal(bad).has_value(), "%s", bad);
     cr_expect(signal_name(9) == "SIGKILL");
     cr_expect(signal_name(SIGABRT) == "SIGABRT");
@@ -129,21 +129,21 @@ Test(sysctl, owners_and_paths)
         const char* path;
         NamespaceType owner;
     };
-    for (const auto& row : std::vector<Row>{
-             {"net.ipv4.ip_forward", "net/ipv4/ip_forward", NamespaceType::network},
-             {"net/ipv4/conf/eno2.100/rp_filter", "net/ipv4/conf/eno2.100/rp_filter", NamespaceType::network},
-             {"net.ipv4.conf.eno2/100.rp_filter", "net/ipv4/conf/eno2.100/rp_filter", NamespaceType::network},
-             {"kernel.msgmax", "kernel/msgmax", NamespaceType::ipc},
-             {"kernel.msgmnb", "kernel/msgmnb", NamespaceType::ipc},
-             {"kernel.msgmni", "kernel/msgmni", NamespaceType::ipc},
-             {"kernel.sem", "kernel/sem", NamespaceType::ipc},
-             {"kernel.shmall", "kernel/shmall", NamespaceType::ipc},
-             {"kernel.shmmax", "kernel/shmmax", NamespaceType::ipc},
-             {"kernel.shmmni", "kernel/shmmni", NamespaceType::ipc},
-             {"kernel.shm_rmid_forced", "kernel/shm_rmid_forced", NamespaceType::ipc},
-             {"fs.mqueue.msg_max", "fs/mqueue/msg_max", NamespaceType::ipc},
-             {"kernel/domainname", "kernel/domainname", NamespaceType::uts},
-             {"user.max_user_namespaces", "user/max_user_namespaces", NamespaceType::user}}) {
+    for (const auto& row :
+         std::vector<Row>{{"net.ipv4.ip_forward", "net/ipv4/ip_forward", NamespaceType::network},
+                          {"net/ipv4/conf/eno2.100/rp_filter", "net/ipv4/conf/eno2.100/rp_filter", NamespaceType::network},
+                          {"net.ipv4.conf.eno2/100.rp_filter", "net/ipv4/conf/eno2.100/rp_filter", NamespaceType::network},
+                          {"kernel.msgmax", "kernel/msgmax", NamespaceType::ipc},
+                          {"kernel.msgmnb", "kernel/msgmnb", NamespaceType::ipc},
+                          {"kernel.msgmni", "kernel/msgmni", NamespaceType::ipc},
+                          {"kernel.sem", "kernel/sem", NamespaceType::ipc},
+                          {"kernel.shmall", "kernel/shmall", NamespaceType::ipc},
+                          {"kernel.shmmax", "kernel/shmmax", NamespaceType::ipc},
+                          {"kernel.shmmni", "kernel/shmmni", NamespaceType::ipc},
+                          {"kernel.shm_rmid_forced", "kernel/shm_rmid_forced", NamespaceType::ipc},
+                          {"fs.mqueue.msg_max", "fs/mqueue/msg_max", NamespaceType::ipc},
+                          {"kernel/domainname", "kernel/domainname", NamespaceType::uts},
+                          {"user.max_user_namespaces", "user/max_user_namespaces", NamespaceType::user}}) {
         auto sysctl = parse_sysctl(row.key);
         cr_assert(sysctl.has_value(), "%s", row.key);
         cr_expect(sysctl->path == row.path, "%s: %s", row.key, sysctl->path.c_str());
@@ -154,9 +154,9 @@ Test(sysctl, owners_and_paths)
 Test(sysctl, refusals)
 {
     for (const char* key :
-         {"", "net", "net.", "net//ipv4", "net/../kernel/core_pattern", "net.//.kernel.core_pattern",
-          "/net/ipv4/ip_forward", ".net.ipv4", "net/./x", "kernel.shmmaxi", "kernel.shmmax.x", "kernel.core_pattern",
-          "kernel.hostname", "vm.swappiness", "fs.mqueue", "fs.file-max", "kernel.yama.ptrace_scope", "networking.x"})
+         {"", "net", "net.", "net//ipv4", "net/../kernel/core_pattern", "net.//.kernel.core_pattern", "/net/ipv4/ip_forward",
+          ".net.ipv4", "net/./x", "kernel.shmmaxi", "kernel.shmmax.x", "kernel.core_pattern", "kernel.hostname", "vm.swappiness",
+          "fs.mqueue", "fs.file-max", "kernel.yama.ptrace_scope", "networking.x"})
         cr_expect(!parse_sysctl(key).has_value(), "%s", key);
 }
 

@@ -84,8 +84,8 @@ Test(features, says_no_to_what_is_absent)
     cr_expect(linux_section.member("seccomp").member("archs").is_null());
     cr_expect(linux_section.member("memoryPolicy").is_null());
     for (const char* name : {"apparmor", "selinux", "intelRdt", "netDevices"})
-        cr_expect(linux_section.member(name).member("enabled").type() == JsonType::boolean &&
-                      !linux_section.member(name).member("enabled").boolean(),
+        cr_expect(linux_section.member(name).member("enabled").type() == JsonType::boolean
+                      && !linux_section.member(name).member("enabled").boolean(),
                   "%s", name);
     cr_expect(document.view().member("annotations").member("io.github.seccomp.libseccomp.version").is_null());
     cr_expect(document.view().member("ociVersionMin").string() == "1.0.0");

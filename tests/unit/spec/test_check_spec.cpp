@@ -28,11 +28,10 @@ void expect(const std::vector<Edit>& edits)
         auto checked = check_spec(*spec);
         std::string found = checked ? "accepted" : checked.error().message();
         std::string wanted = edit.expected ? std::string("config.json: ") + edit.expected : "accepted";
-        cr_expect(found.starts_with(wanted), "%s = %s\n  expected: %s\n  found: %s", edit.pointer, edit.value,
-                  wanted.c_str(), found.c_str());
+        cr_expect(found.starts_with(wanted), "%s = %s\n  expected: %s\n  found: %s", edit.pointer, edit.value, wanted.c_str(),
+                  found.c_str());
         if (!checked)
-            cr_expect(checked.error().kind() == ErrorKind::invalid ||
-                      checked.error().kind() == ErrorKind::not_supported);
+            cr_expect(checked.error().kind() == ErrorKind::invalid || checked.error().kind() == ErrorKind::not_supported);
     }
 }
 
@@ -97,16 +96,12 @@ Test(check_spec, process)
 Test(check_spec, capabilities)
 {
     expect({
-        {"/process/capabilities/bounding/0", "\"CAP_NOTHING\"",
-         "process.capabilities.bounding[0] \"CAP_NOTHING\" is unknown"},
-        {"/process/capabilities/effective/0", "\"cap_kill\"",
-         "process.capabilities.effective[0] \"cap_kill\" is unknown"},
-        {"/process/capabilities/inheritable/0", "\"CHOWN\"",
-         "process.capabilities.inheritable[0] \"CHOWN\" is unknown"},
+        {"/process/capabilities/bounding/0", "\"CAP_NOTHING\"", "process.capabilities.bounding[0] \"CAP_NOTHING\" is unknown"},
+        {"/process/capabilities/effective/0", "\"cap_kill\"", "process.capabilities.effective[0] \"cap_kill\" is unknown"},
+        {"/process/capabilities/inheritable/0", "\"CHOWN\"", "process.capabilities.inheritable[0] \"CHOWN\" is unknown"},
         {"/process/capabilities/permitted/0", "\"\"", "process.capabilities.permitted[0] \"\" is unknown"},
         {"/process/capabilities/ambient/0", "\"CAP_41\"", "process.capabilities.ambient[0] \"CAP_41\" is unknown"},
-        {"/process/capabilities/effective/0", "\"CAP_BPF\"",
-         "process.capabilities.effective has CAP_BPF that permitted lacks"},
+        {"/process/capabilities/effective/0", "\"CAP_BPF\"", "process.capabilities.effective has CAP_BPF that permitted lacks"},
         {"/process/capabilities/ambient/0", "\"CAP_BPF\"", nullptr},
         {"/process/capabilities", "{}", nullptr},
         {"/process/capabilities", "null", nullptr},
@@ -121,8 +116,7 @@ Test(check_spec, rlimits)
         {"/process/rlimits/0/soft", "1025", "process.rlimits[0].soft is 1025, above the hard limit 1024"},
         {"/process/rlimits/0/soft", "1024", nullptr},
         {"/process/rlimits/0/hard", "18446744073709551615", nullptr},
-        {"/process/rlimits", R"([{"type": "RLIMIT_CORE"}, {"type": "RLIMIT_CORE"}])",
-         "process.rlimits has RLIMIT_CORE twice"},
+        {"/process/rlimits", R"([{"type": "RLIMIT_CORE"}, {"type": "RLIMIT_CORE"}])", "process.rlimits has RLIMIT_CORE twice"},
     });
 }
 
@@ -135,21 +129,17 @@ Test(check_spec, scheduler_and_io_priority)
         {"/process/scheduler/nice", "20", "process.scheduler.nice must be from -20 to 19, not 20"},
         {"/process/scheduler/nice", "-21", "process.scheduler.nice must be"},
         {"/process/scheduler/priority", "1", "process.scheduler.priority 1 with SCHED_DEADLINE"},
-        {"/process/scheduler/policy", "\"SCHED_OTHER\"",
-         "process.scheduler has runtime, deadline or period with SCHED_OTHER"},
-        {"/process/scheduler/runtime", "1023",
-         "process.scheduler runtime 1023, deadline 3000, period 4000 cannot be scheduled"},
+        {"/process/scheduler/policy", "\"SCHED_OTHER\"", "process.scheduler has runtime, deadline or period with SCHED_OTHER"},
+        {"/process/scheduler/runtime", "1023", "process.scheduler runtime 1023, deadline 3000, period 4000 cannot be scheduled"},
         {"/process/scheduler/runtime", "3001", "process.scheduler runtime 3001"},
         {"/process/scheduler/deadline", "4001", "process.scheduler runtime 2000, deadline 4001"},
         {"/process/scheduler/period", "0", nullptr},
         {"/process/scheduler", R"({"policy": "SCHED_FIFO"})",
          "process.scheduler.priority must be from 1 to 99 for SCHED_FIFO, not 0"},
-        {"/process/scheduler", R"({"policy": "SCHED_RR", "priority": 100})",
-         "process.scheduler.priority must be from 1 to 99"},
+        {"/process/scheduler", R"({"policy": "SCHED_RR", "priority": 100})", "process.scheduler.priority must be from 1 to 99"},
         {"/process/scheduler", R"({"policy": "SCHED_RR", "priority": 99})", nullptr},
         {"/process/scheduler", R"({"policy": "SCHED_BATCH", "nice": 19})", nullptr},
-        {"/process/ioPriority/class", "\"IOPRIO_CLASS_NONE\"",
-         "process.ioPriority.class \"IOPRIO_CLASS_NONE\" is unknown"},
+        {"/process/ioPriority/class", "\"IOPRIO_CLASS_NONE\"", "process.ioPriority.class \"IOPRIO_CLASS_NONE\" is unknown"},
         {"/process/ioPriority/priority", "8", "process.ioPriority.priority must be from 0 to 7, not 8"},
         {"/process/ioPriority/priority", "-1", "process.ioPriority.priority must be"},
     });
@@ -184,12 +174,10 @@ Test(check_spec, what_needs_a_namespace)
         const char* expected;
     };
     const std::vector<Need> needs = {
-        {R"(["pid", "network", "ipc", "mount", "user", "cgroup", "time"])",
-         "hostname \"slartibartfast\" would rename the host"},
+        {R"(["pid", "network", "ipc", "mount", "user", "cgroup", "time"])", "hostname \"slartibartfast\" would rename the host"},
         {R"(["pid", "network", "ipc", "uts", "mount", "cgroup", "time"])",
          "linux.uidMappings or gidMappings without a user namespace"},
-        {R"(["pid", "network", "ipc", "uts", "mount", "user", "cgroup"])",
-         "linux.timeOffsets without a time namespace"},
+        {R"(["pid", "network", "ipc", "uts", "mount", "user", "cgroup"])", "linux.timeOffsets without a time namespace"},
         {R"(["pid", "network", "ipc", "uts", "user", "cgroup", "time"])",
          "linux.maskedPaths or readonlyPaths without a mount namespace"},
         {R"(["pid", "ipc", "uts", "mount", "user", "cgroup", "time"])",
@@ -230,17 +218,14 @@ Test(check_spec, namespaces)
         {"/linux/gidMappings/0/hostID", "4294967295", "linux.gidMappings[0] goes beyond the last id"},
         {"/linux/uidMappings/0/containerID", "4294901760", "linux.uidMappings[0] goes beyond the last id"},
         {"/linux/uidMappings/0/containerID", "4294901759", nullptr},
-        {"/linux/uidMappings",
-         R"([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 4, "hostID": 90, "size": 1}])",
+        {"/linux/uidMappings", R"([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 4, "hostID": 90, "size": 1}])",
          "linux.uidMappings (containerID) maps id 4 twice"},
-        {"/linux/gidMappings",
-         R"([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 9, "hostID": 8, "size": 3}])",
+        {"/linux/gidMappings", R"([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 9, "hostID": 8, "size": 3}])",
          "linux.gidMappings (hostID) maps id 10 twice"},
-        {"/linux/gidMappings",
-         R"([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 5, "hostID": 15, "size": 3}])", nullptr},
+        {"/linux/gidMappings", R"([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 5, "hostID": 15, "size": 3}])",
+         nullptr},
         {"/linux/timeOffsets/realtime", "{\"secs\": 1}", "linux.timeOffsets has the clock \"realtime\""},
-        {"/linux/timeOffsets/boottime/nanosecs", "1000000000",
-         "linux.timeOffsets.boottime.nanosecs must be below 1000000000"},
+        {"/linux/timeOffsets/boottime/nanosecs", "1000000000", "linux.timeOffsets.boottime.nanosecs must be below 1000000000"},
         {"/linux/timeOffsets/boottime/nanosecs", "999999999", nullptr},
         {"/linux/namespaces/7/path", "\"/proc/9/ns/time\"", "linux.timeOffsets together with a time namespace to join"},
         {"/linux/maskedPaths/0", "\"proc/kcore\"", "linux.maskedPaths[0] must be an absolute path"},
@@ -254,8 +239,7 @@ Test(check_spec, sysctls)
 {
     expect({
         {"/linux/sysctl",
-         R"({"kernel.shmmax": "1", "fs.mqueue.msg_max": "2", "kernel.domainname": "x", "net/ipv4/ip_forward": "1"})",
-         nullptr},
+         R"({"kernel.shmmax": "1", "fs.mqueue.msg_max": "2", "kernel.domainname": "x", "net/ipv4/ip_forward": "1"})", nullptr},
         {"/linux/sysctl", R"({"kernel.core_pattern": "|/x"})",
          "sysctl \"kernel.core_pattern\" is not in a separate kernel namespace"},
         {"/linux/sysctl", R"({"net/../kernel/core_pattern": "|/x"})",
@@ -276,8 +260,7 @@ Test(check_spec, network_devices)
         {"/linux/netDevices", R"({"fifteen-letters": {}})", nullptr},
         {"/linux/netDevices", R"({"a": {"name": "x"}, "b": {"name": "x"}})",
          "linux.netDevices gives two interfaces the name \"x\""},
-        {"/linux/netDevices", R"({"a": {"name": "b"}, "b": {}})",
-         "linux.netDevices gives two interfaces the name \"b\""},
+        {"/linux/netDevices", R"({"a": {"name": "b"}, "b": {}})", "linux.netDevices gives two interfaces the name \"b\""},
         {"/linux/netDevices", R"({"a": {"name": "b"}, "b": {"name": "a"}})", nullptr},
     });
 }
@@ -294,8 +277,7 @@ Test(check_spec, mounts)
         {"/mounts/1/uidMappings", "[]", "mounts[1] has only one of uidMappings and gidMappings"},
         {"/mounts/1/gidMappings", "null", "mounts[1] has only one of uidMappings and gidMappings"},
         {"/mounts/1/uidMappings/0/size", "0", "mounts[1].uidMappings[0].size must be more than 0"},
-        {"/mounts/1/options", "[\"rbind\", \"idmap=uids=0-1-1\"]",
-         "mounts[1].options: mount option \"idmap=uids=0-1-1\""},
+        {"/mounts/1/options", "[\"rbind\", \"idmap=uids=0-1-1\"]", "mounts[1].options: mount option \"idmap=uids=0-1-1\""},
         {"/mounts/0/options", "[\"ridmap\"]", nullptr},
     });
     auto spec = read_spec(tests::sample("samples/full.json"));
@@ -310,8 +292,7 @@ Test(check_spec, seccomp)
 {
     expect({
         {"/linux/seccomp/defaultAction", "null", "linux.seccomp.defaultAction \"\" is unknown"},
-        {"/linux/seccomp/defaultAction", "\"SCMP_ACT_NOTIFY\"",
-         "linux.seccomp.defaultErrnoRet 38 with SCMP_ACT_NOTIFY"},
+        {"/linux/seccomp/defaultAction", "\"SCMP_ACT_NOTIFY\"", "linux.seccomp.defaultErrnoRet 38 with SCMP_ACT_NOTIFY"},
         {"/linux/seccomp/defaultAction", "\"SCMP_ACT_ALLOW\"", "linux.seccomp.defaultErrnoRet 38 with SCMP_ACT_ALLOW"},
         {"/linux/seccomp", R"({"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/x"})",
          "linux.seccomp.defaultAction is SCMP_ACT_NOTIFY"},
@@ -319,21 +300,17 @@ Test(check_spec, seccomp)
         {"/linux/seccomp", "null", nullptr},
         {"/linux/seccomp/defaultErrnoRet", "4096", "linux.seccomp.defaultErrnoRet must be at most 4095, not 4096"},
         {"/linux/seccomp/architectures", "null", nullptr},
-        {"/linux/seccomp/architectures/0", "\"SCMP_ARCH_VAX\"",
-         "linux.seccomp.architectures[0] \"SCMP_ARCH_VAX\" is unknown"},
-        {"/linux/seccomp/flags/0", "\"SECCOMP_FILTER_FLAG_X\"",
-         "linux.seccomp.flags[0] \"SECCOMP_FILTER_FLAG_X\" is unknown"},
+        {"/linux/seccomp/architectures/0", "\"SCMP_ARCH_VAX\"", "linux.seccomp.architectures[0] \"SCMP_ARCH_VAX\" is unknown"},
+        {"/linux/seccomp/flags/0", "\"SECCOMP_FILTER_FLAG_X\"", "linux.seccomp.flags[0] \"SECCOMP_FILTER_FLAG_X\" is unknown"},
         {"/linux/seccomp/listenerPath", "\"listener\"", "linux.seccomp.listenerPath must be an absolute path"},
         {"/linux/seccomp/listenerPath", "null", "linux.seccomp.listenerMetadata without listenerPath"},
         {"/linux/seccomp/syscalls/0/names", "[]", "linux.seccomp.syscalls[0].names is empty"},
         {"/linux/seccomp/syscalls/0/names/0", "\"\"", "linux.seccomp.syscalls[0].names has an empty name"},
         {"/linux/seccomp/syscalls/0/action", "\"ALLOW\"", "linux.seccomp.syscalls[0].action \"ALLOW\" is unknown"},
-        {"/linux/seccomp/syscalls/0/action", "\"SCMP_ACT_LOG\"",
-         "linux.seccomp.syscalls[0].errnoRet 99 with SCMP_ACT_LOG"},
+        {"/linux/seccomp/syscalls/0/action", "\"SCMP_ACT_LOG\"", "linux.seccomp.syscalls[0].errnoRet 99 with SCMP_ACT_LOG"},
         {"/linux/seccomp/syscalls/0/errnoRet", "65536", "linux.seccomp.syscalls[0].errnoRet must be at most 65535"},
         {"/linux/seccomp/syscalls/0/args/0/op", "\"==\"", "linux.seccomp.syscalls[0].args[0].op \"==\" is unknown"},
-        {"/linux/seccomp/syscalls/0/args/0/index", "6",
-         "linux.seccomp.syscalls[0].args[0].index must be from 0 to 5, not 6"},
+        {"/linux/seccomp/syscalls/0/args/0/index", "6", "linux.seccomp.syscalls[0].args[0].index must be from 0 to 5, not 6"},
         {"/linux/seccomp",
          R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["open"], "action": "SCMP_ACT_NOTIFY"}]})",
          "linux.seccomp.syscalls[0].action is SCMP_ACT_NOTIFY but nobody listens"},
@@ -373,8 +350,7 @@ Test(check_spec, devices_and_other_linux_properties)
         {"/linux/intelRdt/closID", "\"a/b\"", "linux.intelRdt.closID \"a/b\" is not a name"},
         {"/linux/intelRdt/l3CacheSchema", "\"L3:0=1\\nL3:1=1\"",
          "linux.intelRdt.l3CacheSchema \"L3:0=1\\nL3:1=1\" has a line break"},
-        {"/linux/intelRdt/memBwSchema", "\"L3:0=1\"",
-         "linux.intelRdt.memBwSchema must start with MB:, but is \"L3:0=1\""},
+        {"/linux/intelRdt/memBwSchema", "\"L3:0=1\"", "linux.intelRdt.memBwSchema must start with MB:, but is \"L3:0=1\""},
         {"/linux/intelRdt/memBwSchema", "\"MB:0=1\\n\"", "linux.intelRdt.memBwSchema \"MB:0=1\\n\" has a line break"},
         {"/linux/intelRdt/schemata/0", "\"a\\nb\"", "linux.intelRdt.schemata \"a\\nb\" has a line break"},
     });
@@ -390,8 +366,7 @@ Test(check_spec, memory_policy)
         {"/linux/memoryPolicy/mode", "\"MPOL_LOCAL\"", "linux.memoryPolicy.nodes \"0-1\" with MPOL_LOCAL"},
         {"/linux/memoryPolicy", "{\"mode\": \"MPOL_DEFAULT\"}", nullptr},
         {"/linux/memoryPolicy", "{\"mode\": \"MPOL_PREFERRED\"}", nullptr},
-        {"/linux/memoryPolicy/flags", R"(["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"])",
-         "linux.memoryPolicy.flags has both"},
+        {"/linux/memoryPolicy/flags", R"(["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"])", "linux.memoryPolicy.flags has both"},
         {"/linux/memoryPolicy/flags", R"(["MPOL_F_NUMA_BALANCING"])",
          "linux.memoryPolicy.flags has MPOL_F_NUMA_BALANCING with MPOL_INTERLEAVE"},
         {"/linux/memoryPolicy", R"({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_NUMA_BALANCING"]})", nullptr},
@@ -406,16 +381,13 @@ Test(check_spec, memory_and_cpu)
         {"/linux/resources/memory/swap", "-2", "linux.resources.memory.swap must be"},
         {"/linux/resources/memory/kernel", "-2", "linux.resources.memory.kernel must be"},
         {"/linux/resources/memory/kernelTCP", "-2", "linux.resources.memory.kernelTCP must be"},
-        {"/linux/resources/memory/swap", "536870911",
-         "linux.resources.memory.swap is 536870911, below the limit 536870912"},
+        {"/linux/resources/memory/swap", "536870911", "linux.resources.memory.swap is 536870911, below the limit 536870912"},
         {"/linux/resources/memory/limit", "-1", "linux.resources.memory.swap is 536870913 without a limit"},
         {"/linux/resources/memory/swap", "-1", nullptr},
         {"/linux/resources/memory/limit", "null", nullptr},
-        {"/linux/resources/memory/swappiness", "101",
-         "linux.resources.memory.swappiness must be from 0 to 100, not 101"},
+        {"/linux/resources/memory/swappiness", "101", "linux.resources.memory.swappiness must be from 0 to 100, not 101"},
         {"/linux/resources/memory/swappiness", "18446744073709551615", nullptr},
-        {"/linux/resources/cpu/period", "999",
-         "linux.resources.cpu.period must be from 1000 to 1000000 microseconds, not 999"},
+        {"/linux/resources/cpu/period", "999", "linux.resources.cpu.period must be from 1000 to 1000000 microseconds, not 999"},
         {"/linux/resources/cpu/period", "1000001", "linux.resources.cpu.period must be"},
         {"/linux/resources/cpu/period", "0", nullptr},
         {"/linux/resources/cpu/quota", "999", "linux.resources.cpu.quota must be at least 1000 microseconds, not 999"},
@@ -435,21 +407,16 @@ Test(check_spec, other_resources)
         {"/linux/resources/devices/1/access", "\"rx\"",
          "linux.resources.devices[1].access must consist of r, w and m, but is \"rx\""},
         {"/linux/resources/devices/1/access", "null", nullptr},
-        {"/linux/resources/devices/1/major", "-2",
-         "linux.resources.devices[1].major must be from 0 to 4294967295, not -2"},
-        {"/linux/resources/devices/1/minor", "4294967296",
-         "linux.resources.devices[1].minor must be from 0 to 4294967295"},
+        {"/linux/resources/devices/1/major", "-2", "linux.resources.devices[1].major must be from 0 to 4294967295, not -2"},
+        {"/linux/resources/devices/1/minor", "4294967296", "linux.resources.devices[1].minor must be from 0 to 4294967295"},
         {"/linux/resources/blockIO/weight", "9", "linux.resources.blockIO.weight must be from 10 to 1000, not 9"},
         {"/linux/resources/blockIO/leafWeight", "1001", "linux.resources.blockIO.leafWeight must be"},
         {"/linux/resources/blockIO/weight", "0", nullptr},
-        {"/linux/resources/blockIO/weightDevice/0/weight", "1",
-         "linux.resources.blockIO.weightDevice[0].weight must be"},
-        {"/linux/resources/blockIO/weightDevice/0/leafWeight", "1",
-         "linux.resources.blockIO.weightDevice[0].leafWeight must be"},
+        {"/linux/resources/blockIO/weightDevice/0/weight", "1", "linux.resources.blockIO.weightDevice[0].weight must be"},
+        {"/linux/resources/blockIO/weightDevice/0/leafWeight", "1", "linux.resources.blockIO.weightDevice[0].leafWeight must be"},
         {"/linux/resources/blockIO/weightDevice/0/major", "-1",
          "linux.resources.blockIO.weightDevice[0] must name a device, not -1:1"},
-        {"/linux/resources/blockIO/throttleReadBpsDevice/0/minor", "-1",
-         "linux.resources.blockIO.throttleReadBpsDevice[0] must"},
+        {"/linux/resources/blockIO/throttleReadBpsDevice/0/minor", "-1", "linux.resources.blockIO.throttleReadBpsDevice[0] must"},
         {"/linux/resources/blockIO/throttleWriteBpsDevice/0/minor", "-1",
          "linux.resources.blockIO.throttleWriteBpsDevice[0] must"},
         {"/linux/resources/blockIO/throttleReadIOPSDevice/0/minor", "-1",
@@ -462,17 +429,13 @@ Test(check_spec, other_resources)
         {"/linux/resources/hugepageLimits/0/pageSize", "\"MB\"", "linux.resources.hugepageLimits[0].pageSize"},
         {"/linux/resources/hugepageLimits/0/pageSize", "\"../2MB\"", "linux.resources.hugepageLimits[0].pageSize"},
         {"/linux/resources/hugepageLimits/0/pageSize", "\"64KB\"", nullptr},
-        {"/linux/resources/network/priorities/0/name", "\"\"",
-         "linux.resources.network.priorities[0].name \"\" is not"},
-        {"/linux/resources/network/priorities/0/name", "\"a b\"",
-         "linux.resources.network.priorities[0].name \"a b\" is not"},
+        {"/linux/resources/network/priorities/0/name", "\"\"", "linux.resources.network.priorities[0].name \"\" is not"},
+        {"/linux/resources/network/priorities/0/name", "\"a b\"", "linux.resources.network.priorities[0].name \"a b\" is not"},
         {"/linux/resources/rdma", "{\"mlx\": {}}", "linux.resources.rdma \"mlx\" has no limit"},
-        {"/linux/resources/rdma", "{\"a b\": {\"hcaHandles\": 1}}",
-         "linux.resources.rdma \"a b\" is not the name of a device"},
+        {"/linux/resources/rdma", "{\"a b\": {\"hcaHandles\": 1}}", "linux.resources.rdma \"a b\" is not the name of a device"},
         {"/linux/resources/unified", "{\"../memory.max\": \"1\"}",
          "linux.resources.unified \"../memory.max\" is not a file of a cgroup"},
-        {"/linux/resources/unified", "{\"memory\": \"1\"}",
-         "linux.resources.unified \"memory\" is not a file of a cgroup"},
+        {"/linux/resources/unified", "{\"memory\": \"1\"}", "linux.resources.unified \"memory\" is not a file of a cgroup"},
         {"/linux/resources/unified", "{\"..\": \"1\"}", "linux.resources.unified \"..\" is not a file of a cgroup"},
         {"/linux/resources/unified", "{\"io.max\": \"8:0 rbps=1\\n8:16 rbps=2\"}", nullptr},
     });
@@ -491,12 +454,10 @@ Test(check_spec, samples_of_the_specification)
         auto checked = check_spec(*spec);
         return checked ? std::string("accepted") : checked.error().what();
     };
-    cr_expect(refusal("samples/bad/linux-hugepage.json") ==
-              "linux.resources.hugepageLimits[0].pageSize \"64kB\" is not a size");
+    cr_expect(refusal("samples/bad/linux-hugepage.json") == "linux.resources.hugepageLimits[0].pageSize \"64kB\" is not a size");
     cr_expect(refusal("samples/good/linux-rdma.json") == "accepted");
     cr_expect(refusal("samples/good/minimal.json") == "linux is missing");
-    auto example =
-        read_spec(tests::edited(tests::sample("samples/good/spec-example.json"), "/ociVersion", "\"1.0.0\""));
+    auto example = read_spec(tests::edited(tests::sample("samples/good/spec-example.json"), "/ociVersion", "\"1.0.0\""));
     auto checked = check_spec(*example);
     cr_expect(checked.has_value(), "%s", checked ? "" : checked.error().message().c_str());
 }

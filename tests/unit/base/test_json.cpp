@@ -29,9 +29,8 @@ Test(json, types)
 
 Test(json, refuses_what_is_not_one_value)
 {
-    for (const char* text :
-         {"",    " ",  "{",  "[1,", "\"a",       "tru", "{\"a\":}", "{'a':1}", "[1,]",     "{} {}", "1 2",
-          "nul", "+1", "01", "NaN", "-Infinity", "nan", "True",     "/* */ 1", "\"\xff\"", "\"\n\""})
+    for (const char* text : {"",    " ",  "{",  "[1,", "\"a",       "tru", "{\"a\":}", "{'a':1}", "[1,]",     "{} {}", "1 2",
+                             "nul", "+1", "01", "NaN", "-Infinity", "nan", "True",     "/* */ 1", "\"\xff\"", "\"\n\""})
         cr_expect(!Json::parse(text).has_value(), "%s", text);
     std::string deep(200, '[');
     cr_expect(!Json::parse(deep + std::string(200, ']')).has_value());
@@ -71,8 +70,7 @@ Test(json, numbers_beyond_64_bits)
 
 Test(json, strings_may_hold_what_looks_like_a_flaw)
 {
-    for (const char* text :
-         {R"("99999999999999999999999")", R"("'NaN'")", R"("\\\" ' -99999999999999999999 ")", R"("\u0000")"})
+    for (const char* text : {R"("99999999999999999999999")", R"("'NaN'")", R"("\\\" ' -99999999999999999999 ")", R"("\u0000")"})
         cr_expect(Json::parse(text).has_value(), "%s", text);
 }
 
@@ -96,8 +94,8 @@ Test(json, building)
         .set("text", Json::string("x"))
         .set("text", Json::string("/y\""))
         .set("r", Json::real(0.5));
-    cr_expect(object.to_text() == R"({"list":["a","b\n",-5,18446744073709551615,false,null],"text":"/y\"","r":0.5})",
-              "%s", object.to_text().c_str());
+    cr_expect(object.to_text() == R"({"list":["a","b\n",-5,18446744073709551615,false,null],"text":"/y\"","r":0.5})", "%s",
+              object.to_text().c_str());
     Json copy = Json::copy_of(object.view());
     object.set("text", Json::number(1));
     cr_expect(copy.view().member("text").string() == "/y\"");
@@ -109,8 +107,7 @@ Test(json, members_in_order)
 {
     auto json = Json::parse(R"({"b": 1, "a": 2})");
     std::string names;
-    json->view().for_each_member(
-        [&](std::string_view name, JsonView value) { names += std::string(name) + value.to_text(); });
+    json->view().for_each_member([&](std::string_view name, JsonView value) { names += std::string(name) + value.to_text(); });
     cr_expect(names == "b1a2");
 }
 

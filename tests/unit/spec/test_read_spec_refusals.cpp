@@ -20,8 +20,8 @@ struct Property {
     Shape shape;
 };
 
-constexpr auto b = Shape::boolean, t = Shape::text, u16 = Shape::u16, u32 = Shape::u32, u64 = Shape::u64,
-               i32 = Shape::i32, i64 = Shape::i64, list = Shape::list, object = Shape::object;
+constexpr auto b = Shape::boolean, t = Shape::text, u16 = Shape::u16, u32 = Shape::u32, u64 = Shape::u64, i32 = Shape::i32,
+               i64 = Shape::i64, list = Shape::list, object = Shape::object;
 
 const std::vector<Property> properties = {
     {"/ociVersion", t},
@@ -417,8 +417,7 @@ Test(read_refusals, table_names_each_property_of_the_sample)
     std::set<std::string> pointers;
     collect(json->view(), "", pointers);
     for (const auto& property : properties)
-        cr_expect(pointers.erase(std::string(property.pointer)) == 1, "%s is not in the sample",
-                  property.pointer.data());
+        cr_expect(pointers.erase(std::string(property.pointer)) == 1, "%s is not in the sample", property.pointer.data());
     for (const auto& pointer : pointers)
         cr_expect(false, "%s is not in the table", pointer.c_str());
 }
@@ -449,8 +448,7 @@ Test(read_refusals, null_is_absent_except_in_lists)
         auto spec = read_spec(tests::edited(full, std::string(property.pointer), "null"));
         auto name = property.pointer.substr(property.pointer.rfind('/') + 1);
         bool item = name.find_first_not_of("0123456789") == std::string_view::npos;
-        bool typed =
-            property.pointer.starts_with("/linux/namespaces/") || property.pointer.starts_with("/linux/devices/");
+        bool typed = property.pointer.starts_with("/linux/namespaces/") || property.pointer.starts_with("/linux/devices/");
         bool refused = item || name == "ociVersion" || (typed && name == "type");
         cr_expect(spec.has_value() == !refused, "%s", property.pointer.data());
     }
@@ -477,8 +475,7 @@ Test(read_refusals, long_values_are_cut_at_a_character)
     std::string text = "\"";
     for (int i = 0; i < 100; i++)
         text += "\u00e9";
-    auto spec =
-        read_spec(tests::edited(tests::sample("samples/full.json"), "/linux/resources/memory/limit", text + "\""));
+    auto spec = read_spec(tests::edited(tests::sample("samples/full.json"), "/linux/resources/memory/limit", text + "\""));
     cr_assert(!spec.has_value());
     auto message = spec.error().message();
     cr_expect(message.size() < 140 && message.ends_with("..."), "%s", message.c_str());
@@ -491,8 +488,7 @@ Test(read_refusals, versions)
     std::string full = tests::sample("samples/full.json");
     for (const char* good : {"1.0.0", "1.3.0", "1.0.2-dev", "1.0.0-rc5-dev", "1.99.0+build", "1.1.0-rc.1+5"})
         cr_expect(read_spec(tests::edited(full, "/ociVersion", quoted(good))).has_value(), "%s", good);
-    for (const char* bad :
-         {"", "1", "1.0", "2.0.0", "0.5.0-dev", "10.0.0", "1.0.x", "1..0", "v1.0.0", "1.0.0-", " 1.0.0"})
+    for (const char* bad : {"", "1", "1.0", "2.0.0", "0.5.0-dev", "10.0.0", "1.0.x", "1..0", "v1.0.0", "1.0.0-", " 1.0.0"})
         expect_refusal(tests::edited(full, "/ociVersion", quoted(bad)), "config.json: ociVersion ");
     expect_refusal("{}", "config.json: ociVersion is missing");
 }
@@ -508,8 +504,8 @@ Test(read_refusals, whole_documents)
     cr_expect(!read_process("[]").has_value());
     cr_expect(read_process("[]").error().message().starts_with("process: the document must be an object"));
     cr_expect(read_resources("[]").error().message().starts_with("resources: the document must be an object"));
-    cr_expect(read_resources(R"({"memory": {"limit": "1G"}})").error().message() ==
-              "resources: memory.limit must be an integer, not \"1G\"");
+    cr_expect(read_resources(R"({"memory": {"limit": "1G"}})").error().message()
+              == "resources: memory.limit must be an integer, not \"1G\"");
 }
 
 Test(read_refusals, unknown_properties_and_platforms_are_ignored)

@@ -70,42 +70,38 @@ Test(mount_options, access_times)
         uint64_t clear;
     };
     constexpr uint64_t mask = MOUNT_ATTR__ATIME;
-    for (const auto& row :
-         std::vector<Row>{{{"noatime"}, MOUNT_ATTR_NOATIME, mask},
-                          {{"strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
-                          {{"relatime"}, 0, mask},
-                          {{"atime"}, 0, mask},
-                          {{"nostrictatime"}, 0, mask},
-                          {{"norelatime"}, 0, 0},
-                          {{"noatime", "strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
-                          {{"strictatime", "noatime"}, MOUNT_ATTR_NOATIME, mask},
-                          {{"noatime", "relatime"}, 0, mask},
-                          {{"noatime", "nostrictatime"}, MOUNT_ATTR_NOATIME, mask},
-                          {{"strictatime", "atime"}, MOUNT_ATTR_STRICTATIME, mask},
-                          {{"noatime", "nodiratime"}, MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODIRATIME, mask}}) {
+    for (const auto& row : std::vector<Row>{{{"noatime"}, MOUNT_ATTR_NOATIME, mask},
+                                            {{"strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
+                                            {{"relatime"}, 0, mask},
+                                            {{"atime"}, 0, mask},
+                                            {{"nostrictatime"}, 0, mask},
+                                            {{"norelatime"}, 0, 0},
+                                            {{"noatime", "strictatime"}, MOUNT_ATTR_STRICTATIME, mask},
+                                            {{"strictatime", "noatime"}, MOUNT_ATTR_NOATIME, mask},
+                                            {{"noatime", "relatime"}, 0, mask},
+                                            {{"noatime", "nostrictatime"}, MOUNT_ATTR_NOATIME, mask},
+                                            {{"strictatime", "atime"}, MOUNT_ATTR_STRICTATIME, mask},
+                                            {{"noatime", "nodiratime"}, MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODIRATIME, mask}}) {
         auto options = parsed(row.options);
-        cr_expect(options.set_attributes == row.set && options.clear_attributes == row.clear, "%s",
-                  row.options.back().c_str());
+        cr_expect(options.set_attributes == row.set && options.clear_attributes == row.clear, "%s", row.options.back().c_str());
         Texts recursive;
         for (const auto& option : row.options)
             recursive.push_back("r" + option);
         options = parsed(recursive);
-        cr_expect(options.recursive_set == row.set && options.recursive_clear == row.clear, "%s",
-                  recursive.back().c_str());
+        cr_expect(options.recursive_set == row.set && options.recursive_clear == row.clear, "%s", recursive.back().c_str());
     }
 }
 
 Test(mount_options, superblock)
 {
     auto options = parsed({"ro", "sync", "dirsync", "mand", "lazytime", "silent", "iversion", "acl"});
-    cr_expect(options.superblock_set == (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK | MS_LAZYTIME |
-                                         MS_SILENT | MS_I_VERSION | MS_POSIXACL));
-    cr_expect(
-        (superblock_words(options) == std::vector<std::string_view>{"ro", "sync", "dirsync", "mand", "lazytime"}));
+    cr_expect(options.superblock_set
+              == (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK | MS_LAZYTIME | MS_SILENT | MS_I_VERSION | MS_POSIXACL));
+    cr_expect((superblock_words(options) == std::vector<std::string_view>{"ro", "sync", "dirsync", "mand", "lazytime"}));
     options = parsed({"sync", "rw", "async", "nomand", "nolazytime", "loud", "noiversion", "noacl"});
     cr_expect(options.superblock_set == 0);
-    cr_expect(options.superblock_clear ==
-              (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_LAZYTIME | MS_SILENT | MS_I_VERSION | MS_POSIXACL));
+    cr_expect(options.superblock_clear
+              == (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_LAZYTIME | MS_SILENT | MS_I_VERSION | MS_POSIXACL));
     cr_expect((superblock_words(options) == std::vector<std::string_view>{"rw", "async", "nomand", "nolazytime"}));
     cr_expect((superblock_words(parsed({"nosuid", "rro"})).empty()));
 }
@@ -113,8 +109,7 @@ Test(mount_options, superblock)
 Test(mount_options, propagation)
 {
     auto options = parsed({"rslave", "shared"});
-    cr_expect((options.propagation ==
-               std::vector<PropagationChange>{{Propagation::slave, true}, {Propagation::shared, false}}));
+    cr_expect((options.propagation == std::vector<PropagationChange>{{Propagation::slave, true}, {Propagation::shared, false}}));
     cr_expect((parsed({"bind"}).propagation.empty()));
 }
 

@@ -234,7 +234,7 @@ def test_terminal_runs_a_shell(docker):
 
 def test_terminal_of_a_non_root_user_is_his(docker):
     process, pty = docker.terminal("run", "-it", "--rm", "--runtime=brig", "--network=none", "--user=1000", IMAGE,
-                                   "sh", "-c", "echo hi > /dev/tty && stat -c %u $(tty) && test -c /dev/console && echo e''nd")
+                                   "sh", "-c", "echo hi > /dev/tty && stat -c %u $(tty) && test -c /dev/console && echo end")
     assert "hi" in pty.read_until("end") and "1000" in pty.seen
     assert process.wait(timeout=20) == 0
 

@@ -31,9 +31,10 @@ class Podman:
         return subprocess.run([program, *always, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                               env=self.environment, input=stdin if stdin is not None else "", check=False)
 
-    def ok(self, *arguments, **options):
-        result = self(*arguments, **options)
-        assert result.returncode == 0, f"{' '.join(map(str, arguments))}: {result.returncode}\n{result.stdout}{result.stderr}"
+    def ok(self, *arguments, program="podman", **options):
+        result = self(*arguments, program=program, **options)
+        words = f"{program} {' '.join(map(str, arguments))}: {result.returncode}\n{result.stdout}{result.stderr}"
+        assert result.returncode == 0, words
         return result.stdout.rstrip("\n")
 
     def run(self, *arguments, **options):
@@ -79,7 +80,8 @@ def test_the_runtime_in_use_is_the_one_under_test(podman):
     assert podman.ok("info", "--format", "{{.Host.OCIRuntime.Path}}") == settings.runtime_binary()
 
 
-@pytest.mark.parametrize("command, code", [("no-such-program", 127), ("/no/such/program", 127), ("/etc/not-executable", 126)])
+@pytest.mark.parametrize("command, code", [("no-such-program", 127), ("/no/such/program", 127),
+                                           ("/etc/not-executable", 126)])
 def test_exit_code_of_a_failed_start(podman, command, code):
     assert podman.run(IMAGE, command).returncode == code
 
@@ -90,7 +92,8 @@ def test_input(podman):
 
 def test_exec(podman):
     container = podman.detached(IMAGE, "sleep", "100")
-    result = podman("exec", "--user=1000", "--workdir=/tmp", "--env=A=b", container, "sh", "-c", "id -u; pwd; echo $A; exit 5")
+    result = podman("exec", "--user=1000", "--workdir=/tmp", "--env=A=b", container, "sh", "-c",
+                    "id -u; pwd; echo $A; exit 5")
     assert (result.returncode, result.stdout.split()) == (5, ["1000", "/tmp", "b"])
     assert podman("exec", container, "no-such-program").returncode == 127
 

@@ -140,10 +140,7 @@ def test_restart_policy_always_after_a_kill_from_inside(docker):
 
 def test_pause_and_unpause(docker):
     container = docker.detached(IMAGE, "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done")
-    result = docker("pause", container)
-    if result.returncode != 0:
-        assert "not supported" in result.stderr or "freezer" in result.stderr, result.stderr
-        return
+    docker.ok("pause", container)
     assert docker.inspect(container)["Status"] == "paused"
     count = len(docker.ok("logs", container))
     refused = docker("exec", container, "true")
@@ -202,13 +199,12 @@ def test_stats(docker):
 
 
 def test_events_tell_the_life_of_a_container(docker):
-    begin = docker.ok("info", "--format", "{{.SystemTime}}")
     docker.ok("run", "--name=told", "--runtime=brig", "--network=none", IMAGE, "true")
     docker.ok("rm", "told")
     life = ["create", "start", "die", "destroy"]
 
     def told():
-        words = docker.ok("events", f"--since={begin}", "--until=0s", "--filter=container=told", "--format={{.Status}}")
+        words = docker.ok("events", "--since=10m", "--until=0s", "--filter=container=told", "--format={{.Status}}")
         return [word for word in words.split("\n") if word in life] == life
 
     wait_until(told, f"the events {life}")

@@ -116,8 +116,10 @@ Error decode_error(std::string_view bytes)
     std::string hint = reader.text();
     Error error = Error(kind, std::move(what)).with_code(code).with_hint(std::move(hint));
     uint32_t steps = std::min<uint32_t>(reader.number(), 4);
-    for (uint32_t index = 0; index < steps; index++)
-        (void)std::move(error).during(reader.text()); // changes it in place
+    for (uint32_t index = 0; index < steps; index++) {
+        Error outer = std::move(error).during(reader.text());
+        error = std::move(outer);
+    }
     return error;
 }
 

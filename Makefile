@@ -8,6 +8,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CXX = $(shell command -v ccache) g++
 CC = gcc
+# Two checkouts of the same sources share the compiler's cache.
+export CCACHE_NOHASHDIR = 1
+JOBS = -j$(shell nproc)
 PYTEST = /usr/bin/python3 -m pytest
 VERSION := $(shell cat VERSION)
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -109,8 +112,8 @@ endtoend-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run Docker, containerd, Po
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
 
 test: deps ## install what is missing, then run every test
+	$(MAKE) $(JOBS) all $(BUILD)/tests/probe $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
-	$(MAKE) all $(BUILD)/tests/probe
 	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/bench
 
 test-reference: deps $(BUILD)/tests/probe ## run the portable contract cases against another runtime: BRIG=runc
@@ -121,11 +124,11 @@ deps: ## install what is missing of the distribution's packages
 	@tools/deps
 
 demo: deps ## show brig at work, by hand and under Docker
-	$(MAKE) all
-	BRIG=$(BRIG) tools/demo
+	$(MAKE) $(JOBS) all
+	tools/demo --brig $(BRIG) --images $(BUILD)/images --output $(BUILD)/demo
 
 bench: deps ## measure brig beside crun, runc and the kernel's floor
-	$(MAKE) all
+	$(MAKE) $(JOBS) all
 	BRIG=$(BRIG) tests/bench/bench $(BENCH_ARGS)
 
 images: ## build the sandbox images' root file systems
@@ -148,7 +151,7 @@ lint: deps ## check format, code rules, scripts and man pages
 	tools/check-source
 	git ls-files | xargs -r grep -lE '^#!.*\b(bash|sh)$$' | xargs -r shellcheck
 	for page in docs/man/*.8; do man --warnings -E UTF-8 -l $$page 2>&1 >/dev/null | { ! grep .; } || exit 1; done
-	$(MAKE) -j2 tidy
+	$(MAKE) $(JOBS) tidy
 
 TIDY_STAMPS = $(patsubst %.cpp,$(BUILD)/tidy/%.ok,$(shell git ls-files 'runtime/*.cpp'))
 tidy: $(TIDY_STAMPS)

@@ -336,7 +336,6 @@ void run_container_init(InitRequest request)
                        .limits_are_set = request.conversation.user_namespace,
                        .terminal_to_caller = request.terminal_to_caller,
                        .console_socket = Fd(request.console_socket.get()),
-                       .seccomp_spec = request.plan.seccomp ? &*request.plan.seccomp : nullptr,
                        .environment = request.plan.process.env};
     start.start_container_hooks = &request.plan.hooks.start_container;
     InitContext context{request.plan, request.conversation, request, std::move(start), Fd(), 0};

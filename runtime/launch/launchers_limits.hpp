@@ -14,7 +14,7 @@ inline Result<> apply_launchers_limits(pid_t pid, const plan::Process& process)
     TRY(setup::apply_rlimits(pid, process));
     if (!process.oom_score_adj)
         return {};
-    return setup::apply_oom_score(TRY(kernel::Procfs::open()), pid, process);
+    return setup::apply_oom_score(TRY(kernel::Procfs::of_host()), pid, process);
 }
 
 } // namespace brig::launch

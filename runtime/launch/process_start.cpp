@@ -86,7 +86,10 @@ Result<> become_process(StartContext& context)
     TRY(setup::apply_scheduling(process));
     TRY(setup::apply_memory_policy(process));
     TRY(setup::apply_personality(process));
-    if (process.new_session_keyring)
+    // Only a label needs a procfs here, and making one is among the dearer calls of a start.
+    if (process.new_session_keyring && process.selinux_label.empty())
+        TRY(setup::join_new_keyring(context.id));
+    else if (process.new_session_keyring)
         TRY(setup::join_new_keyring(*TRY(context.verified_procfs()), context.id, process));
     if (!context.terminal)
         TRY(setup::give_stdio_to_user(process));

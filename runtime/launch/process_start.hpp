@@ -24,8 +24,7 @@ struct StartContext {
     FdRef start_listener{-1};    // valid: `start` comes through a connection to it
     bool limits_are_set = false; // by the launcher: from a user namespace this process could not raise them
     bool terminal_to_caller = false;
-    Fd console_socket;                           // this process's own copy
-    const spec::Seccomp* seccomp_spec = nullptr; // for its listener
+    Fd console_socket; // this process's own copy
     std::optional<setup::SeccompProgram> seccomp;
     const std::vector<spec::Hook>* start_container_hooks = nullptr;
     std::string hook_state; // for startContainer

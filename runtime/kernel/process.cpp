@@ -7,7 +7,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -33,6 +32,10 @@ Result<> control(int option, unsigned long argument, const char* name)
 {
     return check(::prctl(option, argument, 0UL, 0UL, 0UL), [&] { return fmt::format("prctl {}, {}", name, argument); });
 }
+
+// linux/ioprio.h cannot be used: newer ones have a function with a parameter named `class`.
+constexpr int io_priority_class_shift = 13; // IOPRIO_CLASS_SHIFT
+constexpr int io_priority_of_process = 1;   // IOPRIO_WHO_PROCESS
 
 // linux/sched/types.h cannot be used: it defines struct sched_param, as libc does.
 struct SchedulerRequest {
@@ -226,8 +229,8 @@ Result<> set_scheduler(const SchedulerAttributes& attributes)
 
 Result<> set_io_priority(int priority_class, int priority)
 {
-    int value = (priority_class << IOPRIO_CLASS_SHIFT) | priority;
-    return check(::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value),
+    int value = (priority_class << io_priority_class_shift) | priority;
+    return check(::syscall(SYS_ioprio_set, io_priority_of_process, 0, value),
                  [&] { return fmt::format("ioprio_set class {}, priority {}", priority_class, priority); });
 }
 

@@ -7,7 +7,6 @@
 #include <csignal>
 #include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/ioprio.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -148,10 +147,11 @@ constexpr std::array scheduler_flag_table = {
     Word{"SCHED_FLAG_UTIL_CLAMP_MIN", SCHED_FLAG_UTIL_CLAMP_MIN},
 };
 
+// The kernel's numbers: its header linux/ioprio.h is not C++ in newer versions (a parameter named `class`).
 constexpr std::array io_priority_class_table = {
-    Word{"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
-    Word{"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE},
-    Word{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
+    Word{"IOPRIO_CLASS_BE", 2},
+    Word{"IOPRIO_CLASS_IDLE", 3},
+    Word{"IOPRIO_CLASS_RT", 1},
 };
 
 constexpr std::array personality_domain_table = {

@@ -25,6 +25,12 @@ LDFLAGS = -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 LDLIBS = -lseccomp -lcap -ljson-c
 DEPENDENCY_FLAGS = -MMD -MP
 
+ifdef SANITIZE
+SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HARDENING = $(SANITIZERS) -O1
+LDFLAGS = $(SANITIZERS) -pie
+endif
+
 # Folders are layers: each may include only those before it.
 LAYERS = base kernel spec policy plan cgroup setup launch container
 ARCHIVES = $(foreach layer,$(LAYERS),$(BUILD)/lib/$(layer).a)
@@ -62,7 +68,7 @@ $(BUILD)/obj/runtime/command/version.o: CPPFLAGS += -DBRIG_VERSION='"$(VERSION)"
 # Unit and kernel tests: one Criterion program for each folder tests/unit/LAYER and for tests/kernel.
 UNIT_LAYERS = $(notdir $(patsubst %/,%,$(wildcard tests/unit/*/)))
 UNIT_PROGRAMS = $(patsubst %,$(BUILD)/tests/unit-%,$(UNIT_LAYERS))
-TEST_CXXFLAGS = -std=c++20 -O0 -g -Wall -Wextra -Wno-missing-field-initializers -Werror
+TEST_CXXFLAGS = -std=c++20 -O0 -g -Wall -Wextra -Wno-missing-field-initializers -Werror $(SANITIZERS)
 test_objects = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/$(1)/*.cpp))
 
 $(BUILD)/obj/tests/%.o: tests/%.cpp
@@ -137,13 +143,13 @@ images: ## build the sandbox images' root file systems
 
 # A build of its own with the address and undefined-behaviour sanitizers; the static program cannot have them.
 sanitize: deps ## run the unit, kernel and command-line tests with sanitizers
-	$(MAKE) BUILD=$(BUILD)/sanitize LDFLAGS="-fsanitize=address,undefined -pie" HARDENING="-fsanitize=address,undefined -O1" \
-		TEST_CXXFLAGS="$(TEST_CXXFLAGS) -fsanitize=address,undefined" sanitize-tests
+	$(MAKE) $(JOBS) BUILD=$(BUILD)/sanitize SANITIZE=1 sanitize-build
+	$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=1 unit kernel-tests
+	BRIG=$(abspath $(BUILD)/sanitize/brig.debug) ASAN_OPTIONS=detect_leaks=0 $(PYTEST) -q $(SANITIZE_TESTS)
 
-.PHONY: sanitize-tests
-sanitize-tests: unit kernel-tests
-	$(MAKE) BUILD=$(BUILD) LDFLAGS="$(LDFLAGS)" HARDENING="$(HARDENING)" $(BUILD)/brig.debug $(BUILD)/tests/probe
-	BRIG=$(abspath $(BUILD)/brig.debug) ASAN_OPTIONS=detect_leaks=0 $(PYTEST) -q tests/container
+SANITIZE_TESTS ?= tests/container
+.PHONY: sanitize-build
+sanitize-build: $(BUILD)/brig.debug $(BUILD)/tests/probe $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 
 CPP_FILES = $(shell git ls-files '*.cpp' '*.hpp')
 lint: deps ## check format, code rules, scripts and man pages

@@ -13,6 +13,7 @@
 #include "spec/read_spec.hpp"
 #include "spec/vocabulary.hpp"
 
+#include <chrono>
 #include <ctime>
 #include <sched.h>
 
@@ -87,12 +88,14 @@ Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& req
 
 std::string now_as_rfc3339()
 {
-    struct timespec now = {};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    struct tm utc = {};
-    ::gmtime_r(&now.tv_sec, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
-                       utc.tm_min, utc.tm_sec, now.tv_nsec);
+    // Not gmtime_r: it reads the host's time zone.
+    auto now = std::chrono::floor<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+    auto day = std::chrono::floor<std::chrono::days>(now);
+    std::chrono::year_month_day date(day);
+    std::chrono::hh_mm_ss time(now - day);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                       time.minutes().count(), time.seconds().count(), time.subseconds().count());
 }
 
 uint64_t namespaces_to_join(const plan::Namespaces& namespaces)
@@ -143,7 +146,7 @@ public:
         TRY(m_directory.write_file("config.json", m_request.config_text));
         Fd listener;
         if (m_request.start_by == StartBy::socket)
-            listener = TRY(kernel::listen_at(m_directory.fd(), "start.sock", 0600));
+            listener = TRY(kernel::listen_at(m_directory.fd(), start_socket_name, 0600));
         auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
         Rollback undo;
         undo.add([&] { abandon(outcome); });

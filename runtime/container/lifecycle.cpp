@@ -44,10 +44,10 @@ Result<> start(const Context& context, const std::string& id)
     Status status = TRY(status_of(directory, record));
     if (status != Status::created)
         return cannot_start(status);
-    launch::Channel channel(TRY(kernel::connect_at(directory.fd(), "start.sock")));
+    launch::Channel channel(TRY(kernel::connect_at(directory.fd(), start_socket_name)));
     TRY(channel.send(launch::MessageKind::start));
     TRY(launch::wait_for_execve(channel));
-    TRY(directory.remove_file("start.sock"));
+    TRY(directory.remove_file(start_socket_name));
     if (!record.has_poststart_hooks)
         return {};
     auto spec = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));

@@ -14,7 +14,6 @@ namespace brig::container {
 namespace {
 
 constexpr const char* record_name = "brig.json";
-constexpr const char* start_socket_name = "start.sock";
 constexpr size_t largest_state_file = size_t{64} << 20;
 constexpr mode_t directory_mode = 0711; // a user namespace's root may pass through to its own files
 

@@ -2,7 +2,7 @@
 //   brig.json      the Record; written before anything else is made, so that a killed create can be cleaned up
 //   config.json    the bundle's configuration as it was at create
 //   seccomp.bpf    the compiled filter, for exec
-//   start.sock     the init listens here between create and start
+//   start.sock     start_socket_name
 // Other runtimes' folders may share the root (Docker does that): a folder without brig.json is not ours and is left alone.
 //
 // Concurrency: verbs that change a container hold an exclusive flock on its folder; a killed process loses it at once.
@@ -20,6 +20,9 @@
 #include <vector>
 
 namespace brig::container {
+
+// The init listens here between create and start.
+inline constexpr const char* start_socket_name = "start.sock";
 
 enum class Status { creating, created, running, paused, stopped };
 

@@ -117,16 +117,15 @@ Result<std::string> read_some(FdRef fd, size_t size)
 Result<std::string> read_all(FdRef fd, size_t limit)
 {
     std::string text;
-    constexpr size_t step = 16384;
+    // Not initialised: most files are far smaller, and each page that is not touched is a page fault less.
+    char buffer[16384];
     while (true) {
-        size_t used = text.size();
-        text.resize(used + step);
-        ssize_t count = retry_interrupted([&] { return ::read(fd.get(), text.data() + used, step); });
+        ssize_t count = retry_interrupted([&] { return ::read(fd.get(), buffer, sizeof buffer); });
         if (count < 0)
             return BRIG_CALL_FAILED("read {}", path_of(fd));
-        text.resize(used + static_cast<size_t>(count));
         if (count == 0)
             return text;
+        text.append(buffer, static_cast<size_t>(count));
         if (text.size() > limit)
             return failure(ErrorKind::invalid, fmt::format("{} is larger than {} bytes", path_of(fd), limit));
     }
@@ -167,6 +166,8 @@ Result<> replace_file(FdRef directory, const std::string& name, std::string_view
     if (auto parent = parent_path(name); parent != ".")
         temporary = fmt::format("{}/{}", parent, temporary);
     Fd fd = TRY(open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
+    // ext4 writes a file's data out when it replaces another, unless its blocks are there already.
+    (void)::fallocate(fd.get(), 0, 0, static_cast<off_t>(data.size()));
     auto written = write_all(fd, data);
     if (written)
         written = rename(directory, temporary, directory, name);

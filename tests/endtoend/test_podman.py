@@ -28,8 +28,9 @@ class Podman:
 
     def __call__(self, *arguments, program="podman", timeout=90, stdin=None):
         always = [*self.storage, *(self.always if program == "podman" else [])]
+        # conmon marks the end of a cgroup v1 by a file named oom in its working directory.
         return subprocess.run([program, *always, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
-                              env=self.environment, input=stdin if stdin is not None else "", check=False)
+                              env=self.environment, input=stdin if stdin is not None else "", check=False, cwd=self.folder)
 
     def ok(self, *arguments, program="podman", **options):
         result = self(*arguments, program=program, **options)

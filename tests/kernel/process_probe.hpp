@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
+#include "support/needs.hpp"
 
 #include <criterion/criterion.h>
 #include <cstdlib>
@@ -45,15 +46,6 @@ inline void expect_failure(const std::string& name, const std::string& part, con
     cr_expect(!outcome.status.signaled && outcome.status.value == 1, "%s ended with %d", name.c_str(),
               outcome.status.as_exit_code());
     cr_expect(contains(outcome.output, part), "%s printed: %s", name.c_str(), outcome.output.c_str());
-}
-
-inline void need(bool available, const char* what)
-{
-    if (available)
-        return;
-    const char* must_run = std::getenv("BRIG_TESTS_MUST_RUN");
-    cr_assert(must_run == nullptr || std::string_view(must_run) != "1", "needs %s", what);
-    cr_skip_test("needs %s", what);
 }
 
 } // namespace brig::test

@@ -9,9 +9,9 @@
 #include "kernel/child_process.hpp"
 #include "kernel/file_events.hpp"
 #include "kernel/files.hpp"
-#include "kernel/host_facts.hpp"
 #include "plan/cgroup_plan.hpp"
 #include "plan/device_rules.hpp"
+#include "support/needs.hpp"
 #include "support/scratch.hpp"
 
 #include <algorithm>
@@ -24,6 +24,7 @@
 
 using namespace brig;
 using kernel::working_directory;
+using test::need;
 
 namespace {
 
@@ -34,22 +35,11 @@ template<typename T> void expect_success(const Result<T>& result)
     cr_assert(result.has_value(), "%s", result ? "" : result.error().message().c_str());
 }
 
-void need(bool available, const char* what)
-{
-    if (available)
-        return;
-    const char* must_run = std::getenv("BRIG_TESTS_MUST_RUN");
-    cr_assert(must_run == nullptr || std::string_view(must_run) != "1", "needs %s", what);
-    cr_skip_test("needs %s", what);
-}
-
 HostFacts host()
 {
-    need(::geteuid() == 0, "root");
-    auto facts = kernel::read_host_facts();
-    expect_success(facts);
-    need(facts->cgroup_layout != CgroupLayout::none, "a cgroup hierarchy");
-    return *facts;
+    HostFacts facts = test::host_with_root();
+    need(facts.cgroup_layout != CgroupLayout::none, "a cgroup hierarchy");
+    return facts;
 }
 
 std::string unique_path()

@@ -4,7 +4,7 @@
 #include "kernel/events.hpp"
 #include "kernel/file_events.hpp"
 #include "kernel/files.hpp"
-#include "kernel/host_facts.hpp"
+#include "support/needs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,23 +18,6 @@ using kernel::working_directory;
 namespace {
 
 constexpr int64_t patience = 10000;
-
-void need(bool available, const char* what)
-{
-    if (available)
-        return;
-    const char* must_run = std::getenv("BRIG_TESTS_MUST_RUN");
-    cr_assert(must_run == nullptr || std::string_view(must_run) != "1", "needs %s", what);
-    cr_skip_test("needs %s", what);
-}
-
-HostFacts host()
-{
-    need(::geteuid() == 0, "root");
-    auto facts = kernel::read_host_facts();
-    cr_assert(facts.has_value());
-    return *facts;
-}
 
 // A cgroup of this test, removed at its end.
 class OwnCgroup {
@@ -80,8 +63,8 @@ cgroup::Location with_memory(const HostFacts& facts, const std::string& path)
 
 Test(change_events, a_cgroup_file_that_changes_wakes_once)
 {
-    auto facts = host();
-    need(!facts.cgroup_v2_mount_point.empty(), "cgroup v2");
+    auto facts = test::host_with_root();
+    test::need(!facts.cgroup_v2_mount_point.empty(), "cgroup v2");
     OwnCgroup group({facts.cgroup_v2_mount_point, own_name("change"), {}, true});
     auto events = kernel::open_at(working_directory, group.location().directory() + "/cgroup.events", O_RDONLY);
     cr_assert(events.has_value() && kernel::read_from_start(*events, 4096).has_value());
@@ -122,12 +105,12 @@ Test(event_counter, is_readable_when_something_was_added)
 
 Test(oom_watch, the_end_of_the_cgroup_is_no_kill)
 {
-    auto facts = host();
-    need(facts.cgroup_layout != CgroupLayout::none, "a cgroup hierarchy");
+    auto facts = test::host_with_root();
+    test::need(facts.cgroup_layout != CgroupLayout::none, "a cgroup hierarchy");
     OwnCgroup group(with_memory(facts, own_name("oom")));
     auto watch = cgroup::OomWatch::open({group.location()});
     cr_assert(watch.has_value(), "%s", watch ? "" : watch.error().message().c_str());
-    need(watch->works(), "the memory controller in cgroups below the root");
+    test::need(watch->works(), "the memory controller in cgroups below the root");
     cr_assert(watch->watch().fd >= 0, "this kernel announces");
     cr_expect(!changes_within(watch->watch(), 0));
     cr_assert(group.remove());

@@ -53,6 +53,7 @@ Result<int> run(const Invocation&)
     input.apparmor = true;
     input.selinux = true;
     input.idmap = true;
+    input.net_devices = true;
     input.memory_policy = true;
     TRY(print(spec::features_document(input).to_text(true) + "\n"));
     return 0;

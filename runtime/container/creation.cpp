@@ -199,6 +199,8 @@ private:
         (void)kernel::pidfd_send_signal(outcome.launched.pidfd, SIGKILL);
         (void)kernel::wait_for(outcome.launched.pid);
         (void)outcome.cgroup.remove(patience);
+        if (outcome.net_devices)
+            outcome.net_devices->take_back();
     }
 
     const Context& m_context;

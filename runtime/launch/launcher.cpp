@@ -42,8 +42,8 @@ std::string id_map_lines(const std::vector<spec::IdMapping>& mappings)
 // The launcher's half of the conversation.
 class Conductor {
 public:
-    Conductor(const LaunchRequest& request, const Log& log, Launched& launched, cgroup::Cgroup& cgroup)
-        : m_request(request), m_log(log), m_launched(launched), m_cgroup(cgroup),
+    Conductor(const LaunchRequest& request, const Log& log, LaunchOutcome& outcome)
+        : m_request(request), m_log(log), m_outcome(outcome), m_launched(outcome.launched), m_cgroup(outcome.cgroup),
           m_conversation(conversation_of(request.plan, false))
     {
     }
@@ -69,12 +69,24 @@ private:
             TRY(apply_launchers_limits(m_launched.pid, plan.process));
             TRY(m_launched.channel.send(MessageKind::ids_mapped));
         }
+        // Before the init is told of its cgroup: hooks and sysctls of it come after that.
+        if (!plan.net_devices.empty())
+            m_outcome.net_devices = TRY(setup::MovedNetDevices::move(plan.net_devices, TRY(open_network_namespace())));
         TRY(provide_cgroup());
         if (plan.seccomp)
             TRY(compile_filter());
         if (m_program && !m_conversation.root_ready)
             TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
         return {};
+    }
+
+    Result<Fd> open_network_namespace()
+    {
+        std::string path = fmt::format("/proc/{}/ns/net", m_launched.pid);
+        for (const auto& join : m_request.plan.namespaces.joins)
+            if (join.type == spec::NamespaceType::network)
+                path = join.host_path;
+        return kernel::open_at(kernel::working_directory, path, O_RDONLY);
     }
 
     Result<> provide_cgroup()
@@ -137,7 +149,7 @@ private:
         auto index = TRY(parse_unsigned(payload));
         if (index >= mounts.size())
             return failure(ErrorKind::internal, fmt::format("the init asked for mount {} of {}", index, mounts.size()));
-        Fd source = TRY(setup::clone_host_source(mounts[index]));
+        Fd source = TRY(setup::make_host_source(mounts[index], m_request.plan.root.mount_label));
         return m_launched.channel.send(MessageKind::mount_source, {}, {source.get()});
     }
 
@@ -156,6 +168,7 @@ private:
 
     const LaunchRequest& m_request;
     const Log& m_log;
+    LaunchOutcome& m_outcome;
     Launched& m_launched;
     cgroup::Cgroup& m_cgroup;
     Conversation m_conversation;
@@ -210,12 +223,14 @@ Result<LaunchOutcome> launch(const LaunchRequest& request, const Log& log)
     undo.add([&] {
         constexpr int64_t patience = 5000;
         (void)outcome.cgroup.remove(patience);
+        if (outcome.net_devices)
+            outcome.net_devices->take_back();
     });
     outcome.launched = TRY(spawn_init(request, outcome.cgroup));
     InitGuard guard(outcome.launched.pidfd, outcome.launched.pid, !request.child_of_callers_parent);
     if (request.on_cloned)
         TRY(request.on_cloned(outcome.launched.pid));
-    TRY(Conductor(request, log, outcome.launched, outcome.cgroup).conduct());
+    TRY(Conductor(request, log, outcome).conduct());
     guard.keep();
     undo.keep();
     return outcome;

@@ -10,6 +10,7 @@
 #include "cgroup/cgroup.hpp"
 #include "launch/channel.hpp"
 #include "plan/plan.hpp"
+#include "setup/net_devices.hpp"
 #include "setup/seccomp.hpp"
 
 #include <functional>
@@ -50,6 +51,7 @@ struct LaunchRequest {
 struct LaunchOutcome {
     Launched launched;
     cgroup::Cgroup cgroup;
+    std::optional<setup::MovedNetDevices> net_devices; // to be taken back when the start is given up
 };
 
 // Returns when the init waits for its start. On failure the init is dead and reaped, and the cgroup is removed.

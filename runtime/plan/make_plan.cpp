@@ -71,6 +71,19 @@ Result<Namespaces> plan_namespaces(const spec::Linux& linux, const HostFacts& fa
     return planned;
 }
 
+Result<std::vector<NetDevice>> plan_net_devices(const spec::Linux& linux, const HostFacts& facts)
+{
+    constexpr unsigned cap_net_admin = 12;
+    std::vector<NetDevice> planned;
+    for (const auto& [host_name, device] : linux.net_devices)
+        planned.push_back({host_name, device.name.empty() ? host_name : device.name});
+    bool may_move = !facts.in_user_namespace && (facts.effective_capabilities & (uint64_t{1} << cap_net_admin)) != 0;
+    if (!planned.empty() && !may_move)
+        return failure(Error(ErrorKind::not_supported, "linux.netDevices needs CAP_NET_ADMIN on the host")
+                           .with_hint("run brig as root, or give the container its network by other means"));
+    return planned;
+}
+
 // Parts of the specification that this version does not do are refused here, in one place.
 Result<> refuse_unsupported(const spec::Spec& spec)
 {
@@ -79,8 +92,6 @@ Result<> refuse_unsupported(const spec::Spec& spec)
                            .with_hint("remove it from config.json"));
     };
     const spec::Linux& linux = *spec.linux;
-    if (!linux.net_devices.empty())
-        return refuse("linux.netDevices");
     if (linux.intel_rdt)
         return refuse("linux.intelRdt");
     return {};
@@ -108,6 +119,7 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     // In a user namespace every mount source comes over the channel, which carries the cgroup first.
     if (user_namespace)
         plan.root.mounts_before_cgroup = 0;
+    plan.net_devices = TRY(plan_net_devices(linux, facts));
     for (const auto& [name, value] : linux.sysctl)
         plan.sysctls.push_back({TRY(spec::parse_sysctl(name)).path, value});
 

@@ -171,6 +171,12 @@ struct Sysctl {
     std::string value;
 };
 
+// An interface of the host that moves into the container's network namespace.
+struct NetDevice {
+    std::string host_name;
+    std::string name; // inside; may be a template like eth%d
+};
+
 struct Plan {
     std::string id;
     std::string host_bundle; // absolute
@@ -179,6 +185,7 @@ struct Plan {
     Namespaces namespaces;
     Cgroup cgroup;
     RootFilesystem root;
+    std::vector<NetDevice> net_devices;
     std::vector<Sysctl> sysctls;
     Process process;
     std::optional<spec::Seccomp> seccomp;

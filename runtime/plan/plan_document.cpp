@@ -403,6 +403,11 @@ Json plan_document(const Plan& plan)
     add(object, "namespaces", namespaces_of(plan.namespaces));
     add(object, "cgroup", cgroup_of(plan.cgroup));
     add(object, "root", root_of(plan.root));
+    add(object, "netDevices", array_of(plan.net_devices, [](const NetDevice& device) {
+            Json moved = Json::object();
+            moved.set("host", Json::string(device.host_name)).set("name", Json::string(device.name));
+            return moved;
+        }));
     add(object, "sysctl", array_of(plan.sysctls, [](const Sysctl& sysctl) {
             return Json::string(fmt::format("{} = {}", sysctl.path, sysctl.value));
         }));

@@ -130,10 +130,13 @@ Result<> check_sysctls(const Linux& section)
     return {};
 }
 
-// dev_valid_name in the kernel; "%" would ask it to pick a number.
-bool is_interface_name(std::string_view name)
+// dev_valid_name in the kernel; a "%d" asks it to pick the number, once and only for the new name.
+bool is_interface_name(std::string_view name, bool may_be_template)
 {
     constexpr size_t longest = 15;
+    auto percent = name.find('%');
+    if (may_be_template && percent != std::string_view::npos && name.substr(percent, 2) == "%d" && name.size() <= longest)
+        return is_interface_name(std::string(name.substr(0, percent)) + "0" + std::string(name.substr(percent + 2)), false);
     return !name.empty() && name.size() <= longest && name != "." && name != ".."
            && name.find_first_of("/:% \t\n\v\f\r") == std::string_view::npos;
 }
@@ -143,11 +146,11 @@ Result<> check_net_devices(const Linux& section)
     std::vector<std::string_view> names;
     for (const auto& [host_name, device] : section.net_devices) {
         const auto& name = device.name.empty() ? host_name : device.name;
-        if (!is_interface_name(host_name) || !is_interface_name(name))
+        if (!is_interface_name(host_name, false) || !is_interface_name(name, true))
             return refused(
                 fmt::format("linux.netDevices {} -> {} is not the name of a network interface", quoted(host_name), quoted(name)),
-                "at most 15 characters without blanks, / : %");
-        if (std::ranges::find(names, name) != names.end())
+                "at most 15 characters without blanks, / : %; the new one may be a template like eth%d");
+        if (!name.ends_with("%d") && std::ranges::find(names, name) != names.end())
             return refused(fmt::format("linux.netDevices gives two interfaces the name {}", quoted(name)));
         names.push_back(name);
     }

@@ -93,7 +93,9 @@ Result<Fd> source_from_launcher(InitContext& context, const plan::Mount& mount)
 
 Result<> mount_some(InitContext& context, size_t first, size_t last)
 {
-    setup::MountSource source = setup::clone_host_source;
+    setup::MountSource source = [&context](const plan::Mount& mount) {
+        return setup::make_host_source(mount, context.plan.root.mount_label);
+    };
     if (context.conversation.user_namespace)
         source = [&context](const plan::Mount& mount) { return source_from_launcher(context, mount); };
     return setup::mount_range(context.root, context.plan, first, last, source);

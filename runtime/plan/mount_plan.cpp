@@ -111,6 +111,10 @@ Result<> complete_id_mappings(Mount& mount, const spec::Spec& spec)
 {
     if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
         return failure(ErrorKind::invalid, "uidMappings and gidMappings of a mount must come together");
+    if (mount.options.id_map) {
+        mount.uid_mappings = TRY(spec::resolve_id_ranges(mount.options.id_map->uids, spec.linux->uid_mappings));
+        mount.gid_mappings = TRY(spec::resolve_id_ranges(mount.options.id_map->gids, spec.linux->gid_mappings));
+    }
     bool mapped = !mount.uid_mappings.empty();
     if (!mapped && !mount.options.idmap)
         return {};
@@ -122,6 +126,9 @@ Result<> complete_id_mappings(Mount& mount, const spec::Spec& spec)
         return failure(Error(ErrorKind::invalid, "the option idmap needs a mapping")
                            .with_hint("give the mount uidMappings and gidMappings, or the container a user namespace"));
     mount.options.idmap = true;
+    if (mount.kind == MountKind::cgroup_v1 || mount.kind == MountKind::cgroup_v2)
+        return failure(Error(ErrorKind::invalid, "a mount of cgroups cannot be id-mapped")
+                           .with_hint("remove idmap, uidMappings and gidMappings"));
     return {};
 }
 

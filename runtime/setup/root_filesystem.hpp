@@ -23,6 +23,10 @@ using MountSource = std::function<Result<Fd>(const plan::Mount&)>;
 // The MountSource for a process that still sees the host's tree.
 Result<Fd> clone_host_source(const plan::Mount& mount);
 
+// The same, and for new file systems that are to be id-mapped: in a user namespace nobody inside can do that. `label` is
+// linux.mountLabel.
+Result<Fd> make_host_source(const plan::Mount& mount, const std::string& label);
+
 // Makes the namespace's propagation as planned and puts a private copy of the root file system on its own path.
 // Returns the new root as O_PATH descriptor.
 Result<Fd> open_root(const plan::RootFilesystem& root);

@@ -210,6 +210,36 @@ Result<Fd> clone_host_source(const plan::Mount& mount)
     return clone;
 }
 
+namespace {
+
+void add_label(kernel::FileSystemRequest& request, const std::string& label)
+{
+    if (label.empty() || request.type == "proc" || request.type == "sysfs" || request.type == "mqueue")
+        return;
+    request.strings.emplace_back("context", label);
+}
+
+Result<Fd> make_mapped_file_system(const plan::Mount& mount, const std::string& label)
+{
+    kernel::FileSystemRequest request = file_system_request(mount);
+    add_label(request, label);
+    // Mount points are still to be made in a tmpfs; make_root_readonly comes later.
+    if (mount.type == "tmpfs") {
+        request.attributes &= ~uint64_t{MOUNT_ATTR_RDONLY};
+        std::erase(request.flags, "ro");
+    }
+    Fd made = TRY(kernel::new_file_system(request));
+    TRY(map_ids(made, mount));
+    return made;
+}
+
+} // namespace
+
+Result<Fd> make_host_source(const plan::Mount& mount, const std::string& label)
+{
+    return mount.kind == plan::MountKind::bind ? clone_host_source(mount) : make_mapped_file_system(mount, label);
+}
+
 // ---- the kinds of mounts -----------------------------------------------------------------------------------------------
 
 Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target)
@@ -244,7 +274,6 @@ private:
     Result<> new_tmpfs(const plan::Mount& mount);
     Result<> remount(const plan::Mount& mount);
     Result<Fd> ordinary_directory(const plan::Mount& mount);
-    void add_label(kernel::FileSystemRequest& request) const;
     Result<> attach_file_system(const plan::Mount& mount, const kernel::FileSystemRequest& request, FdRef target);
     Result<Fd> make_file_system(const plan::Mount& mount, const kernel::FileSystemRequest& request) const;
     Result<> label_message_queues(FdRef mount) const;
@@ -340,14 +369,6 @@ Result<Fd> Mounter::ordinary_directory(const plan::Mount& mount)
     return target;
 }
 
-void Mounter::add_label(kernel::FileSystemRequest& request) const
-{
-    const std::string& label = m_plan.root.mount_label;
-    if (label.empty() || request.type == "proc" || request.type == "sysfs" || request.type == "mqueue")
-        return;
-    request.strings.emplace_back("context", label);
-}
-
 // The remedy for each file system whose refusal has a known reason.
 std::string hint_for(const plan::Mount& mount, const Error& error, bool in_user_namespace)
 {
@@ -373,10 +394,13 @@ tl::unexpected<Error> with_hint_for(const plan::Mount& mount, Error error, bool 
 
 Result<Fd> Mounter::make_file_system(const plan::Mount& mount, const kernel::FileSystemRequest& request) const
 {
-    auto made = kernel::new_file_system(request);
+    // The ids of the host are out of sight in a user namespace, and the mapping needs power over the file system.
+    bool by_launcher = has_user_namespace(m_plan) && !mount.uid_mappings.empty();
+    auto made = by_launcher ? m_source(mount) : kernel::new_file_system(request);
     if (!made)
         return with_hint_for(mount, std::move(made).error(), has_user_namespace(m_plan));
-    TRY(map_ids(*made, mount));
+    if (!by_launcher)
+        TRY(map_ids(*made, mount));
     TRY(apply_propagation(*made, mount.options));
     if (mount.type == "mqueue")
         TRY(label_message_queues(*made));
@@ -452,7 +476,7 @@ Result<> Mounter::new_file_system(const plan::Mount& mount)
     if (!ordinary)
         TRY(check_target_outside_proc(mount, target));
     kernel::FileSystemRequest request = file_system_request(mount);
-    add_label(request);
+    add_label(request, m_plan.root.mount_label);
     return attach_file_system(mount, request, target);
 }
 
@@ -464,7 +488,7 @@ bool has_parameter(const kernel::FileSystemRequest& request, std::string_view na
 Result<> Mounter::new_tmpfs(const plan::Mount& mount)
 {
     kernel::FileSystemRequest request = file_system_request(mount);
-    add_label(request);
+    add_label(request, m_plan.root.mount_label);
     // Writable until the end (make_root_readonly): mount points and devices are still to be made inside.
     request.attributes &= ~uint64_t{MOUNT_ATTR_RDONLY};
     std::erase(request.flags, "ro");
@@ -475,9 +499,14 @@ Result<> Mounter::new_tmpfs(const plan::Mount& mount)
         existing ? std::move(*existing) : TRY(kernel::make_directory_in_root(m_root, mount.destination, mount_point_mode));
     TRY(check_target_outside_proc(mount, target));
     // The image's own directory says who may use it; one that was just made for the mount says nothing.
-    if (existing && !has_parameter(request, "mode"))
+    bool takes_mode = existing && !has_parameter(request, "mode");
+    if (takes_mode)
         request.strings.emplace_back("mode", fmt::format("{:04o}", TRY(kernel::status_of(target)).st_mode & 07777));
     Fd made = TRY(make_file_system(mount, request));
+    // One that the launcher made does not know of the image's directory.
+    if (takes_mode && !mount.uid_mappings.empty())
+        TRY(kernel::change_mode(TRY(kernel::open_at(made, ".", O_RDONLY | O_DIRECTORY)),
+                                TRY(kernel::status_of(target)).st_mode & 07777));
     if (mount.options.tmpcopyup)
         TRY_DURING("tmpcopyup", kernel::copy_tree(target, made));
     return kernel::attach_mount(made, target);

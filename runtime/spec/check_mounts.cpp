@@ -5,12 +5,25 @@ namespace brig::spec {
 
 namespace {
 
+Result<> check_id_map_option(std::string_view property, const IdMapOption& option, const Spec& spec)
+{
+    std::string step = fmt::format("{}.options", property);
+    auto uids = TRY_DURING(step, resolve_id_ranges(option.uids, spec.linux->uid_mappings));
+    auto gids = TRY_DURING(step, resolve_id_ranges(option.gids, spec.linux->gid_mappings));
+    TRY(check_id_mappings(fmt::format("{} uids", step), uids));
+    return check_id_mappings(fmt::format("{} gids", step), gids);
+}
+
 Result<> check_id_mapped(std::string_view property, const Mount& mount, const MountOptions& options, const Spec& spec)
 {
     TRY(check_id_mappings(fmt::format("{}.uidMappings", property), mount.uid_mappings));
     TRY(check_id_mappings(fmt::format("{}.gidMappings", property), mount.gid_mappings));
     if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
         return refused(fmt::format("{} has only one of uidMappings and gidMappings", property), "an id-mapped mount needs both");
+    if (options.id_map && !mount.uid_mappings.empty())
+        return refused(fmt::format("{} has uidMappings and the option idmap= with another mapping", property), "leave one out");
+    if (options.id_map)
+        return check_id_map_option(property, *options.id_map, spec);
     if (options.idmap && mount.uid_mappings.empty() && !has_namespace(spec, NamespaceType::user))
         return refused(fmt::format("{} has the option idmap but nothing to map", property),
                        "give it uidMappings and gidMappings, or the container a user namespace");

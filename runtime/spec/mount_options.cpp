@@ -179,6 +179,14 @@ constexpr std::array option_table = {
     OptionWord{"tmpcopyup", turn_on<&MountOptions::tmpcopyup>},
 };
 
+Result<> apply_id_map(std::string_view option, MountOptions& options)
+{
+    options.idmap = true;
+    options.recursive_idmap = option.starts_with('r');
+    options.id_map = TRY(parse_id_map_option(option.substr(option.find('=') + 1)));
+    return {};
+}
+
 Result<> apply_option(std::string_view option, MountOptions& options)
 {
     auto known = std::ranges::find(option_table, option, &OptionWord::name);
@@ -191,8 +199,7 @@ Result<> apply_option(std::string_view option, MountOptions& options)
         return {};
     }
     if (option.starts_with("idmap=") || option.starts_with("ridmap="))
-        return failure(Error(ErrorKind::not_supported, fmt::format("mount option {} carries its mapping", quoted(option)))
-                           .with_hint("write the mapping as uidMappings and gidMappings of the mount"));
+        return apply_id_map(option, options);
     if (!option.empty())
         options.data.emplace_back(option);
     return {};

@@ -5,7 +5,10 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "spec/id_map_option.hpp"
 #include "spec/vocabulary.hpp"
+
+#include <optional>
 
 namespace brig::spec {
 
@@ -28,8 +31,9 @@ struct MountOptions {
     bool bind = false;           // "bind" and "rbind"
     bool recursive_bind = false; // "rbind"
     bool remount = false;
-    bool idmap = false;           // "idmap" and "ridmap"
-    bool recursive_idmap = false; // "ridmap"
+    bool idmap = false;                // "idmap" and "ridmap"
+    bool recursive_idmap = false;      // "ridmap"
+    std::optional<IdMapOption> id_map; // "idmap=uids=...;gids=..."
 
     // Extensions that runc and crun know.
     bool tmpcopyup = false;            // fill the tmpfs with what the image has there

@@ -135,8 +135,26 @@ Test(mount_options, what_is_unknown_goes_to_the_file_system)
     auto options = parsed({"defaults", "", "mode=755", "newinstance", "nosuid", "size=64m", "RO", "context=a,b"});
     cr_expect((options.data == Texts{"mode=755", "newinstance", "size=64m", "RO", "context=a,b"}));
     cr_expect(options.set_attributes == MOUNT_ATTR_NOSUID);
-    for (const char* option : {"idmap=uids=0-1-10", "ridmap=@"})
-        cr_expect((parse_mount_options({option}).error().kind() == ErrorKind::not_supported), "%s", option);
+}
+
+Test(mount_options, id_maps_with_a_value)
+{
+    auto options = parsed({"ridmap=uids=0-1000-10#@10-5000-5;gids=@3-4-5"});
+    cr_assert(options.idmap && options.recursive_idmap && options.id_map);
+    cr_assert(options.id_map->uids.size() == 2 && options.id_map->gids.size() == 1);
+    cr_expect(options.id_map->uids[0].other_id == 1000 && !options.id_map->uids[0].relative);
+    cr_expect(options.id_map->uids[1].file_system_id == 10 && options.id_map->uids[1].size == 5
+              && options.id_map->uids[1].relative);
+    auto resolved = resolve_id_ranges(options.id_map->uids, {{0, 7, 1}, {4999, 20000, 6}});
+    cr_assert(resolved && resolved->size() == 2);
+    cr_expect((*resolved)[0].host_id == 1000 && (*resolved)[1].host_id == 20001 && (*resolved)[1].container_id == 10);
+    for (const char* option :
+         {"idmap=uids=0-1-10", "ridmap=@", "idmap=", "idmap=gids=1-2-3;uids=", "idmap=uids=1-2-3-4;gids=1-2-3"})
+        cr_expect((parse_mount_options({option}).error().kind() == ErrorKind::invalid), "%s", option);
+    // One range of the container after the other is not one range.
+    cr_expect(!resolve_id_ranges(options.id_map->uids, {{0, 7, 1}, {4999, 20000, 5}, {5004, 90000, 5}}));
+    cr_expect(!resolve_id_ranges({{0, 0xffffffff, 2, true}}, {{0, 0, 0xffffffff}}));
+}
 }
 
 // config.md lists them; Docker refuses recursive read-only binds unless "rro" is there.

@@ -1,6 +1,7 @@
 #include "command/globals.hpp"
 
 #include "base/text.hpp"
+#include "command/version.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
 
@@ -157,6 +158,7 @@ Result<container::Context> make_query_context(const Arguments& globals, Log log)
 {
     container::Context context;
     context.state_root = TRY(state_root(globals));
+    context.build = build_id();
     context.cgroup_driver = cgroup_driver(globals);
     context.log = std::move(log);
     return context;

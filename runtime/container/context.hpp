@@ -13,6 +13,7 @@ struct Context {
     std::string state_root; // absolute, e.g. "/run/brig"
     plan::CgroupDriver cgroup_driver = plan::CgroupDriver::file_system;
     bool rootless = false; // skip what only the real root may do, where the contract allows it
+    std::string build;     // identifies the running program: what another one compiled is not used; empty: unknown
     Log log;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/rollback.hpp"
 #include "base/text.hpp"
+#include "container/filter_store.hpp"
 #include "container/lifecycle.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
@@ -168,10 +169,20 @@ private:
             return hook_state(record, moment == launch::HookMoment::create ? Status::creating : Status::created).to_text();
         };
         request.on_cloned = [this](pid_t pid) { return remember_init(pid); };
-        request.on_seccomp = [this](const setup::SeccompProgram& program) {
-            return m_directory.write_file("seccomp.bpf", launch::encode_program(program));
-        };
+        request.filter_for = [this](const spec::Seccomp& profile) { return filter_for(profile); };
         return request;
+    }
+
+    Result<setup::SeccompProgram> filter_for(const spec::Seccomp& profile)
+    {
+        FilterStore filters(m_context.state_root, m_context.build);
+        auto program = filters.find(profile);
+        if (!program) {
+            program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(profile));
+            filters.keep(profile, *program);
+        }
+        TRY(m_directory.write_file("seccomp.bpf", launch::encode_program(*program)));
+        return *std::move(program);
     }
 
     Result<> remember_init(pid_t pid)

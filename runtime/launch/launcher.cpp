@@ -74,7 +74,7 @@ private:
             m_outcome.net_devices = TRY(setup::MovedNetDevices::move(plan.net_devices, TRY(open_network_namespace())));
         TRY(provide_cgroup());
         if (plan.seccomp)
-            TRY(compile_filter());
+            TRY(provide_filter());
         if (m_program && !m_conversation.root_ready)
             TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
         return {};
@@ -102,13 +102,13 @@ private:
         return m_launched.channel.send(MessageKind::cgroup_ready, {}, numbers);
     }
 
-    Result<> compile_filter()
+    Result<> provide_filter()
     {
-        m_program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(*m_request.plan.seccomp));
+        m_program = TRY(m_request.filter_for(*m_request.plan.seccomp));
         m_conversation.seccomp_listener = m_program->notifies;
         for (const auto& name : m_program->skipped_system_calls)
             m_log.debug(fmt::format("linux.seccomp: system call {} is unknown here and was skipped", quoted(name)));
-        return m_request.on_seccomp ? m_request.on_seccomp(*m_program) : Result<>();
+        return {};
     }
 
     Result<> listen()

@@ -44,8 +44,8 @@ struct LaunchRequest {
     HookState hook_state;
     // Called once, when the pid is known and before anything can fail for reasons of the image.
     std::function<Result<>(pid_t pid)> on_cloned;
-    // The filter, compiled while the init works; kept by the caller for exec.
-    std::function<Result<>(const setup::SeccompProgram&)> on_seccomp;
+    // Gives the program of linux.seccomp; called while the init works.
+    std::function<Result<setup::SeccompProgram>(const spec::Seccomp&)> filter_for;
 };
 
 struct LaunchOutcome {

@@ -47,6 +47,8 @@ class Case:
     together: bool = False
     with_idle_gaps: bool = True
     value: str = "time"
+    lacking: tuple = ()  # runtimes without this verb
+    rounds_share: int = 1  # of the rounds that were asked for, one in so many
 
 
 def run_true(runtime, site, _standing):
@@ -86,6 +88,27 @@ def delete_force(runtime, site, _standing):
     ]
 
 
+def update(runtime, site, standing):
+    return [Step(runtime.command("update", "--memory", str((256 + next(site.numbers) % 2) << 20), standing))]
+
+
+def pause(runtime, _site, standing):
+    return [Step(runtime.command("pause", standing)), Step(runtime.command("resume", standing))]
+
+
+def kill(runtime, site, _standing):
+    name = site.new_name()
+    return [
+        Step(runtime.command("run", "--detach", "--bundle", site.pause_bundle, name), timed=False),
+        Step(runtime.command("kill", name, "KILL"), orphans=1),
+        Step(runtime.command("delete", name), timed=False),
+    ]
+
+
+def stats(runtime, _site, standing):
+    return [Step(runtime.command("events", "--stats", standing))]
+
+
 def create_for_memory(runtime, site, _standing):
     name = site.new_name()
     return [
@@ -109,12 +132,25 @@ CASES = [
          state, run_do_nothing, needs_standing_container=True),
     Case("delete", "delete --force of a running container", "fork, exec and wait of a static program",
          delete_force, run_do_nothing),
+    Case("update", "update --memory of a running container", "fork, exec and wait of a static program",
+         update, run_do_nothing, needs_standing_container=True),
+    Case("pause", "pause and resume", "fork, exec and wait of a static program",
+         pause, run_do_nothing, needs_standing_container=True),
+    Case("kill", "kill of a running container", "fork, exec and wait of a static program", kill, run_do_nothing),
+    Case("events", "events --stats of a running container", "fork, exec and wait of a static program",
+         stats, run_do_nothing, needs_standing_container=True, lacking=("crun",)),
     Case("parallel", "parallel starts: `run true`, all at once, time per start",
          "as many floor programs at once, time per start", run_many,
-         lambda site: [run_floor(site)[0] for _ in range(site.parallel)], together=True, with_idle_gaps=False),
+         lambda site: [run_floor(site)[0] for _ in range(site.parallel)], together=True, with_idle_gaps=False, rounds_share=3),
     Case("memory", "peak resident memory of create (the largest process of the call)",
          "a static program that does nothing", create_for_memory, run_do_nothing, with_idle_gaps=False, value="memory"),
 ]
+
+
+def crowd_case(live):
+    """Its floor is the same runtime with no container alive."""
+    return Case("crowd", f"run true with {live} containers alive", "the same runtime with none alive", run_true, None,
+                with_idle_gaps=False)
 
 
 def sample_of(case, steps, results, total_nanoseconds):

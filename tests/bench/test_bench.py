@@ -23,9 +23,13 @@ def bench(workdir, *arguments):
 
 def test_every_case(workdir):
     binary = runtime_binary()
-    result, results = bench(workdir, "--parallel", "3", "--runtimes", f"runc={binary}", f"other={binary}")
+    result, results = bench(workdir, "--parallel", "3", "--crowd", "3", "--runtimes", f"runc={binary}", f"other={binary}")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert [entry["case"] for entry in results] == ["run", "lifecycle", "exec", "state", "delete", "parallel", "memory"]
+    crowds = [entry for entry in results if entry["case"] == "crowd"]
+    assert [set(entry["summaries"]) for entry in crowds] == [{"floor", "runc"}, {"floor", "other"}]
+    results = results[:-len(crowds)]
+    assert [entry["case"] for entry in results] == ["run", "lifecycle", "exec", "state", "delete", "update", "pause", "kill",
+                                                    "events", "parallel", "memory"]
     for entry in results:
         assert set(entry["summaries"]) == {"floor", "runc", "other"}
         for name, summary in entry["summaries"].items():

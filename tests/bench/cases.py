@@ -89,7 +89,7 @@ def delete_force(runtime, site, _standing):
 
 
 def update(runtime, site, standing):
-    return [Step(runtime.command("update", "--memory", str((256 + next(site.numbers) % 2) << 20), standing))]
+    return [Step(runtime.command("update", "--memory", str((255 + next(site.numbers) % 2) << 20), standing))]
 
 
 def pause(runtime, _site, standing):

@@ -32,8 +32,8 @@ constexpr std::array options = {
     Option{"cpuset-mems", 0, OptionType::text, "LIST", "memory nodes to allocate from"},
     Option{"pids-limit", 0, OptionType::text, "N", "number of processes; -1 is unlimited"},
     Option{"blkio-weight", 0, OptionType::text, "WEIGHT", "weight of block I/O, 10 to 1000"},
-    Option{"l3-cache-schema", 0, OptionType::text, "SCHEMA", ""},
-    Option{"mem-bw-schema", 0, OptionType::text, "SCHEMA", ""},
+    Option{"l3-cache-schema", 0, OptionType::text, "SCHEMA", "share of the L3 cache, such as L3:0=ff (Intel RDT)"},
+    Option{"mem-bw-schema", 0, OptionType::text, "SCHEMA", "memory bandwidth, such as MB:0=50 (Intel RDT)"},
     Option{"kernel-memory", 0, OptionType::text, "SIZE", ""}, // the kernel has no such limit any more
     Option{"kernel-memory-tcp", 0, OptionType::text, "SIZE", ""},
 };
@@ -105,9 +105,6 @@ Result<spec::Memory> memory_from(const Arguments& arguments)
 Result<spec::Resources> resources_from(const Arguments& arguments)
 {
     Values values(arguments);
-    for (std::string_view name : {"l3-cache-schema", "mem-bw-schema"})
-        if (!arguments.text(name).empty())
-            return failure(ErrorKind::not_supported, fmt::format("--{}: this version of brig has no Intel RDT", name));
     spec::Resources resources;
     resources.memory = TRY(memory_from(arguments));
     resources.cpu = TRY(cpu_from(arguments));
@@ -129,12 +126,33 @@ Result<spec::Resources> requested_resources(const Arguments& arguments)
     return spec::read_resources(text);
 }
 
+// Besides --resources too: the file has no place for them.
+Result<std::vector<std::string>> requested_schemata(const Arguments& arguments)
+{
+    std::vector<std::string> lines;
+    for (std::string_view name : {"l3-cache-schema", "mem-bw-schema"}) {
+        std::string line = arguments.text(name);
+        if (line.empty())
+            continue;
+        if (!contains(line, ":") || contains(line, "\n"))
+            return failure(Error(ErrorKind::invalid, fmt::format("--{} {} is not one line of schemata", name, quoted(line)))
+                               .with_hint("write it like L3:0=ff;1=f or MB:0=50"));
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
 Result<int> run(const Invocation& invocation)
 {
-    spec::Resources resources = TRY(requested_resources(invocation.arguments));
-    TRY(spec::check_resources(resources));
+    container::Update update;
+    update.resources = TRY(requested_resources(invocation.arguments));
+    update.schemata = TRY(requested_schemata(invocation.arguments));
+    TRY(spec::check_resources(update.resources));
     auto context = TRY(invocation.context());
-    TRY(container::update(context, invocation.operand(0), resources));
+    for (std::string_view name : {"kernel-memory", "kernel-memory-tcp"})
+        if (!invocation.arguments.text(name).empty())
+            context.log.warning(fmt::format("--{} has no effect: the kernel has no such limit any more", name));
+    TRY(container::update(context, invocation.operand(0), update));
     return 0;
 }
 

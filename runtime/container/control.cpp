@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "cgroup/cgroup.hpp"
 #include "container/state_store.hpp"
+#include "setup/intel_rdt.hpp"
 
 namespace brig::container {
 
@@ -44,12 +45,16 @@ Result<> resume(const Context& context, const std::string& id)
     return container.cgroup().thaw();
 }
 
-Result<> update(const Context& context, const std::string& id, const spec::Resources& resources)
+Result<> update(const Context& context, const std::string& id, const Update& update)
 {
     auto container = TRY(open_locked(context, id));
     if (container.status == Status::stopped || container.status == Status::creating)
         return failure(ErrorKind::wrong_state, "container not running");
-    return container.cgroup().update(resources);
+    if (!update.schemata.empty() && container.record.resctrl.empty())
+        return failure(Error(ErrorKind::invalid, "the container has no class of Intel RDT whose schemata could change")
+                           .with_hint("create it with linux.intelRdt"));
+    TRY(container.cgroup().update(update.resources));
+    return update.schemata.empty() ? Result<>() : setup::write_schemata(container.record.resctrl.front(), update.schemata);
 }
 
 } // namespace brig::container

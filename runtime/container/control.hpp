@@ -8,6 +8,7 @@
 #include "spec/spec.hpp"
 
 #include <string>
+#include <vector>
 
 namespace brig::container {
 
@@ -16,6 +17,10 @@ Result<> pause(const Context& context, const std::string& id);
 Result<> resume(const Context& context, const std::string& id);
 
 // Values that are not named stay as they are; devices are never touched. A stopped container has no limits to change.
-Result<> update(const Context& context, const std::string& id, const spec::Resources& resources);
+struct Update {
+    spec::Resources resources;
+    std::vector<std::string> schemata; // lines for the container's class of Intel RDT
+};
+Result<> update(const Context& context, const std::string& id, const Update& update);
 
 } // namespace brig::container

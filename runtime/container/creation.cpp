@@ -10,6 +10,7 @@
 #include "kernel/sockets.hpp"
 #include "launch/process_start.hpp"
 #include "plan/make_plan.hpp"
+#include "setup/intel_rdt.hpp"
 #include "spec/check_spec.hpp"
 #include "spec/read_spec.hpp"
 #include "spec/vocabulary.hpp"
@@ -125,6 +126,10 @@ Record first_record(const PlannedContainer& planned)
     record.namespaces = namespaces_to_join(plan.namespaces);
     record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
     record.cgroups = cgroup::locations_of(plan.cgroup);
+    if (plan.intel_rdt) {
+        record.resctrl = plan.intel_rdt->directories();
+        record.own_resctrl = plan.intel_rdt->own_directories();
+    }
     record.own_keyring = plan.process.new_session_keyring;
     record.has_poststart_hooks = !plan.hooks.poststart.empty();
     record.has_poststop_hooks = !plan.hooks.poststop.empty();
@@ -210,6 +215,7 @@ private:
         (void)kernel::pidfd_send_signal(outcome.launched.pidfd, SIGKILL);
         (void)kernel::wait_for(outcome.launched.pid);
         (void)outcome.cgroup.remove(patience);
+        (void)setup::remove_resctrl_groups(m_record.own_resctrl);
         if (outcome.net_devices)
             outcome.net_devices->take_back();
     }

@@ -7,6 +7,7 @@
 #include "kernel/files.hpp"
 #include "plan/cgroup_plan.hpp"
 #include "setup/hooks.hpp"
+#include "setup/intel_rdt.hpp"
 #include "spec/read_spec.hpp"
 
 #include <algorithm>
@@ -124,6 +125,7 @@ Result<> remove(const Context& context, const std::string& id, bool force)
                            .with_hint("kill it first or use --force"));
     TRY(end_all_processes(*record));
     TRY(cgroup::Cgroup::at(record->cgroups).remove(patience));
+    TRY(setup::remove_resctrl_groups(record->own_resctrl));
     if (record->complete && record->has_poststop_hooks)
         run_poststop_hooks(context, directory, *record);
     return store.remove(id);

@@ -9,6 +9,7 @@
 #include "kernel/sockets.hpp"
 #include "launch/process_start.hpp"
 #include "plan/make_plan.hpp"
+#include "setup/intel_rdt.hpp"
 #include "spec/check_spec.hpp"
 #include "spec/read_spec.hpp"
 #include "spec/vocabulary.hpp"
@@ -177,7 +178,9 @@ Result<launch::Launched> exec(const Context& context, const std::string& id, Exe
         launch_request.hook_state = [&](pid_t, launch::HookMoment) { return hook_state(record, Status::running).to_text(); };
     }
     launch::Launched launched = TRY(launch::launch_exec(launch_request, context.log));
-    auto running = announce(request, launched);
+    auto running = setup::join_resctrl_groups(record.resctrl, launched.pid);
+    if (running)
+        running = announce(request, launched);
     if (running)
         running = launched.start();
     if (!running) {

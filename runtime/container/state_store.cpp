@@ -84,7 +84,17 @@ Json record_to_json(const Record& record)
     json.set("ownKeyring", Json::boolean(record.own_keyring));
     json.set("namespaces", Json::unsigned_number(record.namespaces));
     json.set("cgroups", cgroup::locations_to_json(record.cgroups));
+    if (!record.resctrl.empty())
+        json.set("resctrl", Json::strings(record.resctrl)).set("ownResctrl", Json::strings(record.own_resctrl));
     return json;
+}
+
+std::vector<std::string> texts_from(JsonView array)
+{
+    std::vector<std::string> texts;
+    for (size_t index = 0; !array.is_null() && index < array.size(); index++)
+        texts.push_back(array.at(index).string());
+    return texts;
 }
 
 Result<Record> record_from_json(JsonView json)
@@ -108,6 +118,8 @@ Result<Record> record_from_json(JsonView json)
     record.own_keyring = json.member("ownKeyring").boolean();
     record.namespaces = TRY(json.member("namespaces").unsigned_integer());
     record.cgroups = TRY(cgroup::locations_from_json(json.member("cgroups")));
+    record.resctrl = texts_from(json.member("resctrl"));
+    record.own_resctrl = texts_from(json.member("ownResctrl"));
     return record;
 }
 

@@ -231,6 +231,11 @@ Result<HostFacts> read_host_facts()
     facts.time_namespaces = exists(working_directory, "/proc/self/ns/time");
     facts.apparmor = apparmor_enabled();
     facts.selinux = exists(working_directory, "/sys/fs/selinux/enforce");
+    const std::string resctrl = "/sys/fs/resctrl";
+    if (file_system_type_of(resctrl) == RDTGROUP_SUPER_MAGIC) {
+        facts.resctrl_mount_point = resctrl;
+        facts.resctrl_monitoring = exists(working_directory, resctrl + "/mon_groups");
+    }
     struct utsname name = {};
     if (::uname(&name) == 0)
         facts.kernel_release = name.release;

@@ -37,6 +37,8 @@ struct HostFacts {
     bool time_namespaces = false;
     bool apparmor = false;
     bool selinux = false;
+    std::string resctrl_mount_point; // "/sys/fs/resctrl" (Intel RDT and its kin); empty: not mounted
+    bool resctrl_monitoring = false;
     std::string kernel_release;
 };
 

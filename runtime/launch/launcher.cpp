@@ -14,6 +14,7 @@
 #include "launch/seccomp_listener.hpp"
 #include "launch/spawn.hpp"
 #include "setup/hooks.hpp"
+#include "setup/intel_rdt.hpp"
 #include "setup/root_filesystem.hpp"
 
 #include <cerrno>
@@ -72,6 +73,10 @@ private:
         // Before the init is told of its cgroup: hooks and sysctls of it come after that.
         if (!plan.net_devices.empty())
             m_outcome.net_devices = TRY(setup::MovedNetDevices::move(plan.net_devices, TRY(open_network_namespace())));
+        if (plan.intel_rdt) {
+            TRY(setup::make_resctrl_groups(*plan.intel_rdt));
+            TRY(setup::join_resctrl_groups(plan.intel_rdt->directories(), m_launched.pid));
+        }
         TRY(provide_cgroup());
         if (plan.seccomp)
             TRY(provide_filter());
@@ -223,6 +228,8 @@ Result<LaunchOutcome> launch(const LaunchRequest& request, const Log& log)
     undo.add([&] {
         constexpr int64_t patience = 5000;
         (void)outcome.cgroup.remove(patience);
+        if (request.plan.intel_rdt)
+            (void)setup::remove_resctrl_groups(request.plan.intel_rdt->own_directories());
         if (outcome.net_devices)
             outcome.net_devices->take_back();
     });

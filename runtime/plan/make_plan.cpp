@@ -1,6 +1,7 @@
 #include "plan/make_plan.hpp"
 
 #include "base/text.hpp"
+#include "plan/annotations.hpp"
 #include "plan/cgroup_plan.hpp"
 #include "plan/mount_plan.hpp"
 #include "spec/sysctl.hpp"
@@ -84,26 +85,12 @@ Result<std::vector<NetDevice>> plan_net_devices(const spec::Linux& linux, const 
     return planned;
 }
 
-// Parts of the specification that this version does not do are refused here, in one place.
-Result<> refuse_unsupported(const spec::Spec& spec)
-{
-    auto refuse = [](std::string_view property) {
-        return failure(Error(ErrorKind::not_supported, fmt::format("{} is not supported by this version of brig", property))
-                           .with_hint("remove it from config.json"));
-    };
-    const spec::Linux& linux = *spec.linux;
-    if (linux.intel_rdt)
-        return refuse("linux.intelRdt");
-    return {};
-}
-
 } // namespace
 
 Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const HostFacts& facts)
 {
     if (!spec.linux)
         return failure(Error(ErrorKind::invalid, "config.json has no \"linux\" section").with_hint("make one with `brig spec`"));
-    TRY(refuse_unsupported(spec));
     const spec::Linux& linux = *spec.linux;
     Plan plan;
     plan.id = request.id;
@@ -115,11 +102,16 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
 
     const spec::Resources* resources = linux.resources ? &*linux.resources : nullptr;
     plan.cgroup = TRY(make_cgroup_plan({request.id, linux.cgroups_path, request.cgroup_driver}, resources, facts));
+    if (!linux.mount_label.empty() && !facts.selinux)
+        return failure(Error(ErrorKind::not_supported, "linux.mountLabel: this host has no SELinux")
+                           .with_hint("remove the label from config.json, or enable SELinux"));
     plan.root = TRY(make_root_plan(spec, request.host_bundle, request.root_switch, facts));
     // In a user namespace every mount source comes over the channel, which carries the cgroup first.
     if (user_namespace)
         plan.root.mounts_before_cgroup = 0;
     plan.net_devices = TRY(plan_net_devices(linux, facts));
+    if (linux.intel_rdt)
+        plan.intel_rdt = TRY(plan_intel_rdt(*linux.intel_rdt, request.id, facts));
     for (const auto& [name, value] : linux.sysctl)
         plan.sysctls.push_back({TRY(spec::parse_sysctl(name)).path, value});
 
@@ -134,6 +126,7 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     plan.hooks = spec.hooks.value_or(spec::Hooks{});
     for (const auto& [key, value] : spec.annotations)
         plan.annotations.emplace_back(key, value);
+    plan.warnings = annotation_warnings(spec.annotations);
     if (!plan.process.dropped_capabilities.empty())
         plan.warnings.push_back(fmt::format("capabilities that this host cannot give were dropped: {}",
                                             join(plan.process.dropped_capabilities, ", ")));

@@ -28,6 +28,9 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
 // The process alone, for exec. `user_namespace`: it will run in one.
 Result<Process> make_process_plan(const spec::Process& process, const HostFacts& facts, bool user_namespace);
 
+// linux.intelRdt of a container with this id. Kind not_supported where the host has no resctrl.
+Result<IntelRdt> plan_intel_rdt(const spec::IntelRdt& asked, const std::string& id, const HostFacts& facts);
+
 // Last entry of a name wins; order of first appearance is kept.
 std::vector<std::string> deduplicated_environment(const std::vector<std::string>& env);
 

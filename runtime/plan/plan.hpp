@@ -177,6 +177,30 @@ struct NetDevice {
     std::string name; // inside; may be a template like eth%d
 };
 
+// Directories of resctrl: a class of service, and a monitoring group below it.
+struct IntelRdt {
+    std::string directory;
+    bool may_make = true;              // otherwise it must be there
+    bool own = false;                  // of this container alone: removed with it
+    std::vector<std::string> schemata; // lines for a class that is made; what a class that exists must have
+    std::string monitoring_directory;  // empty: none
+
+    std::vector<std::string> directories() const
+    {
+        return monitoring_directory.empty() ? std::vector{directory} : std::vector{directory, monitoring_directory};
+    }
+    // In the order of removal.
+    std::vector<std::string> own_directories() const
+    {
+        std::vector<std::string> removed;
+        if (!monitoring_directory.empty())
+            removed.push_back(monitoring_directory);
+        if (own)
+            removed.push_back(directory);
+        return removed;
+    }
+};
+
 struct Plan {
     std::string id;
     std::string host_bundle; // absolute
@@ -186,6 +210,7 @@ struct Plan {
     Cgroup cgroup;
     RootFilesystem root;
     std::vector<NetDevice> net_devices;
+    std::optional<IntelRdt> intel_rdt;
     std::vector<Sysctl> sysctls;
     Process process;
     std::optional<spec::Seccomp> seccomp;

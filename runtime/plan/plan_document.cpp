@@ -390,6 +390,15 @@ Json hooks_of(const spec::Hooks& hooks)
     return object;
 }
 
+Json intel_rdt_of(const IntelRdt& rdt)
+{
+    Json object = Json::object();
+    add(object, "directories", rdt.directories());
+    add(object, "schemata", rdt.schemata);
+    add(object, "removedWithContainer", rdt.own_directories());
+    return object;
+}
+
 } // namespace
 
 Json plan_document(const Plan& plan)
@@ -408,6 +417,8 @@ Json plan_document(const Plan& plan)
             moved.set("host", Json::string(device.host_name)).set("name", Json::string(device.name));
             return moved;
         }));
+    if (plan.intel_rdt)
+        add(object, "intelRdt", intel_rdt_of(*plan.intel_rdt));
     add(object, "sysctl", array_of(plan.sysctls, [](const Sysctl& sysctl) {
             return Json::string(fmt::format("{} = {}", sysctl.path, sysctl.value));
         }));

@@ -112,11 +112,11 @@ Result<> check_intel_rdt(const Linux& section)
     if (!section.intel_rdt)
         return {};
     const auto& rdt = *section.intel_rdt;
-    bool named = rdt.clos_id != "." && rdt.clos_id != ".." && rdt.clos_id.find_first_of("/\n") == std::string::npos;
-    if (!named)
+    constexpr std::array<std::string_view, 5> taken = {".", "..", "info", "mon_groups", "mon_data"};
+    bool named = std::ranges::find(taken, rdt.clos_id) == taken.end() && rdt.clos_id.find_first_of("/\n") == std::string::npos;
+    if (!named && rdt.clos_id != "/")
         return refused(fmt::format("linux.intelRdt.closID {} is not a name", quoted(rdt.clos_id)),
-                       "it becomes a directory of /sys/fs/resctrl");
-    TRY(check_schema("linux.intelRdt.l3CacheSchema", rdt.l3_cache_schema));
+                       "it becomes a directory of /sys/fs/resctrl; / is the class of all who have no other");
     TRY(check_schema("linux.intelRdt.memBwSchema", rdt.mem_bw_schema));
     for (const auto& schema : rdt.schemata)
         TRY(check_schema("linux.intelRdt.schemata", schema));

@@ -195,6 +195,22 @@ Result<> set_key_permissions(KeySerial key, uint32_t permissions)
                  [&] { return fmt::format("keyctl KEYCTL_SETPERM, {}, {:#x}", key, permissions); });
 }
 
+namespace {
+
+constexpr size_t most_cpus = 8192; // more than any kernel has
+
+} // namespace
+
+Result<BitMask> cpu_affinity()
+{
+    BitMask cpus(most_cpus / (CHAR_BIT * sizeof(unsigned long)));
+    long size = ::syscall(SYS_sched_getaffinity, 0, cpus.size() * sizeof(unsigned long), cpus.data());
+    if (size < 0)
+        return BRIG_CALL_FAILED("sched_getaffinity");
+    cpus.resize(static_cast<size_t>(size) / sizeof(unsigned long));
+    return cpus;
+}
+
 Result<> set_cpu_affinity(const BitMask& cpus)
 {
     return check(::syscall(SYS_sched_setaffinity, 0, cpus.size() * sizeof(unsigned long), cpus.data()),
@@ -203,9 +219,8 @@ Result<> set_cpu_affinity(const BitMask& cpus)
 
 Result<> reset_cpu_affinity()
 {
-    // More CPUs than any kernel has; the kernel keeps those that exist and that the cpuset allows.
-    constexpr size_t cpus = 8192;
-    return set_cpu_affinity(BitMask(cpus / (CHAR_BIT * sizeof(unsigned long)), ~0UL));
+    // The kernel keeps those that exist and that the cpuset allows.
+    return set_cpu_affinity(BitMask(most_cpus / (CHAR_BIT * sizeof(unsigned long)), ~0UL));
 }
 
 Result<> set_memory_policy(int mode, const BitMask& nodes)

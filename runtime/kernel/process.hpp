@@ -53,6 +53,7 @@ Result<> set_key_permissions(KeySerial key, uint32_t permissions);
 // Bit n of the words, lowest first, is CPU or memory node n.
 using BitMask = std::vector<unsigned long>;
 
+Result<BitMask> cpu_affinity();
 Result<> set_cpu_affinity(const BitMask& cpus);
 Result<> reset_cpu_affinity();                              // to all CPUs that the cpuset allows
 Result<> set_memory_policy(int mode, const BitMask& nodes); // mode with its flags, as set_mempolicy(2)

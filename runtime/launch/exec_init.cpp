@@ -5,6 +5,7 @@
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
 #include "launch/process_start.hpp"
+#include "setup/limits.hpp"
 #include "setup/terminal.hpp"
 
 #include <csignal>
@@ -23,6 +24,8 @@ Result<> prepare(ExecInitRequest& request, StartContext& start)
     TRY_DURING("join the container's cgroup", cgroup::join_by_tasks(request.cgroup_files));
     request.cgroup_files.clear();
     TRY(kernel::reset_cpu_affinity());
+    if (request.process.exec_cpu_affinity && !request.process.exec_cpu_affinity->final.empty())
+        TRY_DURING("final", setup::apply_cpu_affinity(request.process.exec_cpu_affinity->final));
     if (request.user_namespace) {
         (void)TRY(start.channel.expect(MessageKind::ids_mapped));
         if (request.process.set_groups)

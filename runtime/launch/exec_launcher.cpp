@@ -1,17 +1,46 @@
 #include "launch/launcher.hpp"
 
+#include "kernel/process.hpp"
 #include "kernel/sockets.hpp"
 #include "launch/exec_init.hpp"
 #include "launch/init_guard.hpp"
 #include "launch/launchers_limits.hpp"
 #include "launch/seccomp_listener.hpp"
 #include "launch/spawn.hpp"
+#include "setup/limits.hpp"
 
 #include <sched.h>
+#include <utility>
 
 namespace brig::launch {
 
 namespace {
+
+// execCPUAffinity.initial holds from the first moment on, before the child is in the container's cgroup, so the caller lends
+// it its own for the moment of the clone.
+class LentAffinity {
+public:
+    static Result<LentAffinity> of(const plan::Process& process)
+    {
+        LentAffinity lent;
+        if (!process.exec_cpu_affinity || process.exec_cpu_affinity->initial.empty())
+            return lent;
+        lent.m_own = TRY(kernel::cpu_affinity());
+        TRY_DURING("initial", setup::apply_cpu_affinity(process.exec_cpu_affinity->initial));
+        return lent;
+    }
+    LentAffinity(LentAffinity&& other) noexcept : m_own(std::exchange(other.m_own, {})) {}
+    LentAffinity& operator=(LentAffinity&&) = delete;
+    ~LentAffinity()
+    {
+        if (!m_own.empty())
+            (void)kernel::set_cpu_affinity(m_own);
+    }
+
+private:
+    LentAffinity() = default;
+    kernel::BitMask m_own;
+};
 
 Result<Launched> spawn_exec(const ExecLaunchRequest& request)
 {
@@ -23,6 +52,7 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
                     .join_flags = request.namespaces,
                     .cgroup = cgroup_directory,
                     .child_of_callers_parent = request.child_of_callers_parent};
+    LentAffinity initial = TRY(LentAffinity::of(request.process));
     auto spawned = spawn_child(spawn, [&, end = &init_end, files = &join_files](bool) {
         run_exec_init(ExecInitRequest{.process = request.process,
                                       .id = request.id,

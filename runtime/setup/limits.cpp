@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <sched.h>
 
 namespace brig::setup {
 
@@ -92,7 +93,12 @@ Result<> apply_scheduler(const spec::Scheduler& scheduler)
     attributes.runtime = scheduler.runtime.value_or(0);
     attributes.deadline = scheduler.deadline.value_or(0);
     attributes.period = scheduler.period.value_or(0);
-    return kernel::set_scheduler(attributes);
+    auto set = kernel::set_scheduler(attributes);
+    bool real_time = attributes.policy == SCHED_FIFO || attributes.policy == SCHED_RR;
+    if (!set && set.error().code() == EPERM && real_time)
+        return failure(std::move(set).error().with_hint(
+            "real-time policies need CAP_SYS_NICE, and on cgroup v1 time in linux.resources.cpu.realtimeRuntime"));
+    return set;
 }
 
 } // namespace

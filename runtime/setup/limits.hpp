@@ -24,7 +24,7 @@ Result<> apply_oom_score(const kernel::Procfs& procfs, pid_t pid, const plan::Pr
 Result<> apply_scheduling(const plan::Process& process); // scheduler and I/O priority
 Result<> apply_memory_policy(const plan::Process& process);
 Result<> apply_personality(const plan::Process& process);
-// execCPUAffinity: `initial` before the cgroup is joined, `final` after. An empty list changes nothing.
+// A list of execCPUAffinity, for the calling process. An empty list changes nothing.
 Result<> apply_cpu_affinity(std::string_view cpus);
 
 // Runs in the init inside of all its namespaces; opens its own procfs, since the usual one shows no sysctls.

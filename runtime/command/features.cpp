@@ -52,6 +52,7 @@ Result<int> run(const Invocation&)
     input.seccomp_missing_architectures = architectures_without_libseccomp();
     input.apparmor = true;
     input.selinux = true;
+    input.intel_rdt = input.intel_rdt_schemata = input.intel_rdt_monitoring = true;
     input.idmap = true;
     input.net_devices = true;
     input.memory_policy = true;

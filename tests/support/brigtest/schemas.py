@@ -74,12 +74,13 @@ def _document(file):
 
 
 def _flattened(schema, file):
-    """The schema with the members of allOf put in; all references of the first level are resolved."""
+    """The schema with the members of its parts put in; all references of the first level are resolved."""
     schema, file = _resolved(schema, file)
-    flat = {key: value for key, value in schema.items() if key != "allOf"}
+    combined = [part for word in ("allOf", "anyOf", "oneOf") for part in schema.get(word, [])]
+    flat = {key: value for key, value in schema.items() if key not in ("allOf", "anyOf", "oneOf")}
     flat["properties"] = {name: _resolved(member, file) for name, member in schema.get("properties", {}).items()}
     flat["required"] = list(schema.get("required", []))
-    for part in schema.get("allOf", []):
+    for part in combined:
         inner, _ = _flattened(part, file)
         flat["properties"] = {**inner["properties"], **flat["properties"]}
         flat["required"] += inner["required"]

@@ -36,7 +36,16 @@ Result<> end_all_processes(const Record& record)
     bool frozen = TRY(group.frozen());
     if (record.host_pid_namespace || !init || frozen)
         TRY(group.kill_all(SIGKILL));
-    if (init && !TRY(kernel::wait_for_end(*init, patience)))
+    if (!init)
+        return {};
+    // Frozen by somebody else through the other version's freezer: only kill_all knows how to thaw that.
+    constexpr int64_t usual_end = 200;
+    bool ended = TRY(kernel::wait_for_end(*init, usual_end));
+    if (!ended) {
+        TRY(group.kill_all(SIGKILL));
+        ended = TRY(kernel::wait_for_end(*init, patience));
+    }
+    if (!ended)
         return failure(Error(ErrorKind::timed_out, fmt::format("process {} did not end within 10 s of SIGKILL", record.pid))
                            .with_hint("it waits in the kernel, see /proc/<pid>/stack; delete again later"));
     return {};

@@ -79,7 +79,8 @@ Test(intel_rdt_plan, hosts_without_it)
 
 Test(annotations, those_of_other_runtimes_are_warned_of)
 {
-    auto warnings = annotation_warnings({{"run.oci.handler", "krun"}, {"run.oci.news", "1"}, {"org.example.run.oci.handler", "x"}});
+    auto warnings =
+        annotation_warnings({{"run.oci.handler", "krun"}, {"run.oci.news", "1"}, {"org.example.run.oci.handler", "x"}});
     cr_assert_eq(warnings.size(), 2u);
     cr_expect(warnings[0].starts_with("annotation \"run.oci.handler\" is not followed: the program runs as it is"));
     cr_expect(warnings[1] == "annotation \"run.oci.news\" is not followed: brig does not know it");

@@ -254,7 +254,12 @@ Test(check_spec, network_devices)
     expect({
         {"/linux/netDevices", R"({"": {}})", "linux.netDevices \"\" -> \"\" is not the name of a network interface"},
         {"/linux/netDevices", R"({"eth0": {"name": "a/b"}})", "linux.netDevices \"eth0\" -> \"a/b\" is not"},
-        {"/linux/netDevices", R"({"eth0": {"name": "eth%d"}})", "linux.netDevices \"eth0\" -> \"eth%d\" is not"},
+        {"/linux/netDevices", R"({"eth0": {"name": "eth%d"}})", nullptr},
+        {"/linux/netDevices", R"({"eth%d": {"name": "eth0"}})", "linux.netDevices \"eth%d\" -> \"eth0\" is not"},
+        {"/linux/netDevices", R"({"eth0": {"name": "eth%s"}})", "linux.netDevices \"eth0\" -> \"eth%s\" is not"},
+        {"/linux/netDevices", R"({"eth0": {"name": "fifteen-lette%d"}})", nullptr},
+        {"/linux/netDevices", R"({"eth0": {"name": "sixteen-letter%d"}})",
+         "linux.netDevices \"eth0\" -> \"sixteen-letter%d\" is not"},
         {"/linux/netDevices", R"({"..": {"name": "x"}})", "linux.netDevices \"..\" -> \"x\" is not"},
         {"/linux/netDevices", R"({"sixteen-letters-": {}})", "linux.netDevices \"sixteen-letters-\""},
         {"/linux/netDevices", R"({"fifteen-letters": {}})", nullptr},
@@ -277,7 +282,9 @@ Test(check_spec, mounts)
         {"/mounts/1/uidMappings", "[]", "mounts[1] has only one of uidMappings and gidMappings"},
         {"/mounts/1/gidMappings", "null", "mounts[1] has only one of uidMappings and gidMappings"},
         {"/mounts/1/uidMappings/0/size", "0", "mounts[1].uidMappings[0].size must be more than 0"},
-        {"/mounts/1/options", "[\"rbind\", \"idmap=uids=0-1-1\"]", "mounts[1].options: mount option \"idmap=uids=0-1-1\""},
+        {"/mounts/1/options", "[\"rbind\", \"idmap=uids=0-1-1\"]", "mounts[1].options: an id mapping needs both uids= and gids="},
+        {"/mounts/1/options", "[\"rbind\", \"idmap=uids=0-1-1;gids=0-1-1\"]", "mounts[1] has uidMappings and the option idmap="},
+        {"/mounts/0/options", "[\"idmap=uids=0-1-1#0-5-1;gids=0-1-1\"]", "mounts[0].options uids (containerID) maps id 0 twice"},
         {"/mounts/0/options", "[\"ridmap\"]", nullptr},
     });
     auto spec = read_spec(tests::sample("samples/full.json"));

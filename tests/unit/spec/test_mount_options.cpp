@@ -152,9 +152,8 @@ Test(mount_options, id_maps_with_a_value)
          {"idmap=uids=0-1-10", "ridmap=@", "idmap=", "idmap=gids=1-2-3;uids=", "idmap=uids=1-2-3-4;gids=1-2-3"})
         cr_expect((parse_mount_options({option}).error().kind() == ErrorKind::invalid), "%s", option);
     // One range of the container after the other is not one range.
-    cr_expect(!resolve_id_ranges(options.id_map->uids, {{0, 7, 1}, {4999, 20000, 5}, {5004, 90000, 5}}));
-    cr_expect(!resolve_id_ranges({{0, 0xffffffff, 2, true}}, {{0, 0, 0xffffffff}}));
-}
+    cr_expect((!resolve_id_ranges(options.id_map->uids, {{0, 7, 1}, {4999, 20000, 5}, {5004, 90000, 5}})));
+    cr_expect((!resolve_id_ranges({{0, 0xffffffff, 2, true}}, {{0, 0, 0xffffffff}})));
 }
 
 // config.md lists them; Docker refuses recursive read-only binds unless "rro" is there.

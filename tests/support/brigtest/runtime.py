@@ -59,7 +59,7 @@ class Runtime:
         """argv with the global flags that containerd gives, or with `flags` instead of them."""
         if flags is None:
             flags = ["--root", self.root, "--log", self.log, "--log-format", "json"]
-        return [self.binary, *settings.reference_flags(), *map(str, flags), *map(str, arguments)]
+        return [self.binary, *map(str, flags), *map(str, arguments)]
 
     def call(self, *arguments, flags=None, input=None, timeout=60, prefix=(), **popen):
         """Run to the end.  Output goes through files: a detached container keeps it open.

@@ -31,11 +31,6 @@ def is_reference():
     return os.path.basename(runtime_binary()) in REFERENCE_RUNTIMES
 
 
-def reference_flags():
-    """Global flags that a reference runtime needs on this host, as BRIG_REFERENCE_FLAGS gives them."""
-    return os.environ.get("BRIG_REFERENCE_FLAGS", "").split() if is_reference() else []
-
-
 @functools.cache
 def probe_path():
     """The static probe: BRIG_PROBE, the one beside the binary under test, or one compiled for this run."""

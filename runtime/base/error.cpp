@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace brig {
@@ -19,10 +20,41 @@ std::string_view error_kind_name(ErrorKind kind)
     return "unknown";
 }
 
+namespace {
+
+// The newer calls that brig makes, and the kernel that has all of what it asks them for.
+struct NewCall {
+    std::string_view name;
+    std::string_view since;
+};
+
+constexpr NewCall new_calls[] = {
+    {"clone3", "5.7"},  {"close_range", "5.11"}, {"fsconfig", "5.2"},          {"fsmount", "5.2"},
+    {"fsopen", "5.2"},  {"move_mount", "5.2"},   {"mount_setattr", "5.12"},    {"open_tree", "5.2"},
+    {"openat2", "5.6"}, {"pidfd_open", "5.3"},   {"pidfd_send_signal", "5.1"},
+};
+
+// A kernel may have the call and a system-call filter around brig may hide it: containers' hosts do that.
+std::string remedy_for_missing(std::string_view what)
+{
+    std::string_view name = what.substr(0, what.find(' '));
+    for (const NewCall& call : new_calls)
+        if (call.name == name)
+            return "not supported: " + std::string(name) + " needs Linux " + std::string(call.since)
+                   + " and a system-call filter that lets it through";
+    return {};
+}
+
+} // namespace
+
 Error Error::system_call(int code, std::string what)
 {
     Error error(ErrorKind::system, std::move(what));
     error.m_code = code;
+    if (code == ENOSYS) {
+        error.m_kind = ErrorKind::not_supported;
+        error.m_hint = remedy_for_missing(error.m_what);
+    }
     return error;
 }
 

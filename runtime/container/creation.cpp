@@ -238,6 +238,8 @@ Result<Created> create(const Context& context, CreateRequest request)
 {
     TRY(check_id(request.id));
     PlannedContainer planned = TRY(plan_from(context, request));
+    // A container that nobody could end is not begun.
+    TRY(kernel::check_signals());
     TRY(check_terminal_request(planned.plan, request));
     for (const auto& warning : planned.plan.warnings)
         context.log.warning(warning);

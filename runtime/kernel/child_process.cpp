@@ -82,6 +82,12 @@ Result<> pidfd_send_signal(FdRef pidfd, int signal)
     return {};
 }
 
+Result<> check_signals()
+{
+    Fd own = TRY(pidfd_open(::getpid()));
+    return pidfd_send_signal(own, 0);
+}
+
 Result<bool> wait_for_end(FdRef pidfd, int64_t milliseconds)
 {
     return wait_readable(pidfd, milliseconds);

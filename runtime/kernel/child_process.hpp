@@ -43,6 +43,8 @@ Result<std::optional<ExitStatus>> wait_without_blocking(pid_t pid);
 
 Result<Fd> pidfd_open(pid_t pid);
 Result<> pidfd_send_signal(FdRef pidfd, int signal);
+// Whether this process may use both: not_supported tells what is missing.
+Result<> check_signals();
 // True when the process has ended within the time (a pidfd is readable then); negative waits forever.
 Result<bool> wait_for_end(FdRef pidfd, int64_t milliseconds);
 Result<> send_signal(pid_t pid, int signal);

@@ -40,7 +40,8 @@ tl::unexpected<Error> configuration_failed(FdRef context, const std::string& cal
 Result<> set_string(FdRef context, const std::string& type, const std::string& key, const std::string& value)
 {
     if (::fsconfig(context.get(), FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0) < 0)
-        return configuration_failed(context, fmt::format("set {}={} of file system {}", one_line(key), quoted(value), type));
+        return configuration_failed(context,
+                                    fmt::format("fsconfig set {}={} of file system {}", one_line(key), quoted(value), type));
     return {};
 }
 
@@ -50,7 +51,7 @@ Result<> set_parameters(FdRef context, const FileSystemRequest& request)
         TRY(set_string(context, request.type, key, value));
     for (const auto& flag : request.flags)
         if (::fsconfig(context.get(), FSCONFIG_SET_FLAG, flag.c_str(), nullptr, 0) < 0)
-            return configuration_failed(context, fmt::format("set {} of file system {}", quoted(flag), request.type));
+            return configuration_failed(context, fmt::format("fsconfig set {} of file system {}", quoted(flag), request.type));
     return {};
 }
 
@@ -61,14 +62,16 @@ Result<Fd> new_file_system(const FileSystemRequest& request)
     Fd context(::fsopen(request.type.c_str(), FSOPEN_CLOEXEC));
     if (!context) {
         int code = errno;
-        const char* hint = code == ENODEV ? "this kernel does not know the file system type" : "";
-        return failure(Error::system_call(code, fmt::format("fsopen {}", quoted(request.type))).with_hint(hint));
+        auto error = Error::system_call(code, fmt::format("fsopen {}", quoted(request.type)));
+        if (code == ENODEV)
+            return failure(std::move(error).with_hint("this kernel does not know the file system type"));
+        return failure(std::move(error));
     }
     if (!request.source.empty())
         TRY(set_string(context, request.type, "source", request.source));
     TRY(set_parameters(context, request));
     if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
-        return configuration_failed(context, fmt::format("create file system {}", request.type));
+        return configuration_failed(context, fmt::format("fsconfig create file system {}", request.type));
     Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(request.attributes)));
     if (!mount)
         return configuration_failed(context, fmt::format("fsmount {} attributes {:#x}", request.type, request.attributes));
@@ -82,7 +85,7 @@ Result<> reconfigure_file_system(FdRef mount, const FileSystemRequest& request)
         return BRIG_CALL_FAILED("fspick {}", path_of(mount));
     TRY(set_parameters(context, request));
     if (::fsconfig(context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) < 0)
-        return configuration_failed(context, fmt::format("reconfigure the file system at {}", path_of(mount)));
+        return configuration_failed(context, fmt::format("fsconfig reconfigure the file system at {}", path_of(mount)));
     return {};
 }
 

@@ -532,9 +532,10 @@ Test(root_filesystem, wrong_options_are_told_with_the_file_systems_words)
 {
     Bundle bundle;
     bundle.mounts = R"({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": ["nonsense=1"]})";
-    bundle.expect_refusal("mounts[0]: error mounting \"tmpfs\" to rootfs at \"/x\": set nonsense=\"1\" of file system tmpfs: "
-                          "tmpfs: Unknown parameter "
-                          "'nonsense': invalid argument");
+    bundle.expect_refusal(
+        "mounts[0]: error mounting \"tmpfs\" to rootfs at \"/x\": fsconfig set nonsense=\"1\" of file system tmpfs: "
+        "tmpfs: Unknown parameter "
+        "'nonsense': invalid argument");
     bundle.mounts = R"({"destination": "/x", "type": "nosuchfs", "source": "x"})";
     bundle.expect_refusal("this kernel does not know the file system type");
 }

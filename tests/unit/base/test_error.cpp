@@ -35,6 +35,17 @@ Test(error, errno_texts_are_those_of_go)
                   Error::system_call(row.code, "x").message().c_str());
 }
 
+Test(error, a_call_that_the_kernel_lacks_names_the_kernel_that_has_it)
+{
+    auto missing = Error::system_call(ENOSYS, "clone3 flags 0x100");
+    cr_expect(missing.kind() == ErrorKind::not_supported);
+    cr_expect(missing.message()
+              == "clone3 flags 0x100: function not implemented (not supported: clone3 needs Linux 5.7 and a "
+                 "system-call filter that lets it through)");
+    cr_expect(Error::system_call(ENOSYS, "ioctl x").message() == "ioctl x: function not implemented");
+    cr_expect(Error::system_call(EPERM, "clone3 flags 0x100").kind() == ErrorKind::system);
+}
+
 Test(error, kinds_have_names)
 {
     std::set<std::string_view> names;

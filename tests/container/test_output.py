@@ -136,6 +136,7 @@ def test_ps_json(runtime, bundle):
     assert all(type(pid) is int for pid in pids)
 
 
+@requires("boot_time")
 def test_ps_table(runtime, bundle):
     container = runtime.running(bundle)
     header, line = container.verb("ps").out.splitlines()

@@ -1,6 +1,7 @@
 """What a test needs of the host, and which tests are about brig alone."""
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -17,6 +18,10 @@ def _swap_accounting():
     return place is not None and (place.version == 2 or (place.mount / "memory.memsw.limit_in_bytes").exists())
 
 
+def _ps_knows_the_boot_time():
+    return subprocess.run(["ps", "-ef"], capture_output=True, check=False).returncode == 0
+
+
 # name -> (check, what is missing when it fails)
 NEEDS = {
     "root": (lambda: os.geteuid() == 0, "needs root"),
@@ -26,6 +31,7 @@ NEEDS = {
     "CAP_SYS_RESOURCE": (lambda: _has_capability(24), "needs CAP_SYS_RESOURCE"),
     "CAP_SYS_ADMIN": (lambda: _has_capability(21), "needs CAP_SYS_ADMIN"),
     "timens": (lambda: os.path.exists("/proc/self/ns/time"), "needs a kernel with time namespaces"),
+    "boot_time": (_ps_knows_the_boot_time, "needs a kernel that tells ps its boot time"),
     "two_cpus": (lambda: len(os.sched_getaffinity(0)) > 1, "needs two CPUs"),
 }
 

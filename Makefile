@@ -96,9 +96,16 @@ $(BUILD)/tests/kernel: $(filter-out $(BUILD)/obj/tests/kernel/probe_%,$(call tes
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) -o $@ $^ -lcriterion -lseccomp -lcap -ljson-c
 
-$(BUILD)/tests/probe: tests/support/probe.c
+# Programs that the tests against the built binary use, without libraries so that they run anywhere.
+HELPERS = $(patsubst tests/support/%.c,$(BUILD)/tests/%,$(wildcard tests/support/*.c))
+$(HELPERS): $(BUILD)/tests/%: tests/support/%.c
 	@mkdir -p $(@D)
 	$(CC) -O1 -static -Wall -Wextra -o $@ $<
+
+ATTACKS = $(patsubst tests/security/%.c,$(BUILD)/tests/attacks/%,$(wildcard tests/security/*.c))
+$(ATTACKS): $(BUILD)/tests/attacks/%: tests/security/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
 
 .PHONY: unit kernel-tests container-tests security-tests endtoend-tests test test-reference
 unit: $(UNIT_PROGRAMS) ## run the unit tests of the pure layers (no root needed)
@@ -108,21 +115,51 @@ kernel-tests: $(BUILD)/tests/kernel $(KERNEL_PROBES) ## run the tests of the wra
 	BUILD=$(BUILD) $(BUILD)/tests/kernel
 
 BRIG ?= $(abspath $(BUILD)/brig)
-container-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run the command-line contract
+container-tests: $(BUILD)/brig $(HELPERS) ## run the command-line contract
 	BRIG=$(BRIG) $(PYTEST) -q tests/container
 
-security-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run the attacks, each with a positive control
+security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positive control
 	BRIG=$(BRIG) $(PYTEST) -q tests/security
 
-endtoend-tests: $(BUILD)/brig $(BUILD)/tests/probe ## run Docker, containerd, Podman and Buildah on brig
+endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and Buildah on brig
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
 
 test: deps ## install what is missing, then run every test
-	$(MAKE) $(JOBS) all $(BUILD)/tests/probe $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
+	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
 	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/bench
 
-test-reference: deps $(BUILD)/tests/probe ## run the portable contract cases against another runtime: BRIG=runc
+# Calls for which brig has other means, and the cases in which those do the work. What happens without the calls that it has to
+# have is a test of its own (tests/container/test_missing_calls.py).
+FALLBACKS = openat2
+FALLBACK_TESTS = $(addprefix tests/container/test_,mounts.py run.py lifecycle.py exec.py missing_calls.py) \
+	$(addprefix tests/security/test_,image_links.py mount_targets.py masked_paths.py working_directory.py)
+.PHONY: test-fallbacks
+test-fallbacks: $(BUILD)/brig $(HELPERS) ## run contract cases and attacks on a kernel that lacks newer calls
+	@mkdir -p $(BUILD)/tests/without
+	@set -e; for calls in $(FALLBACKS); do \
+		echo "without $$calls"; ln -sf ../without_calls $(BUILD)/tests/without/$$calls; \
+		BRIG=$(abspath $(BUILD))/tests/without/$$calls $(PYTEST) -q $(FALLBACK_TESTS); done
+
+.PHONY: test-engines
+test-engines: deps $(BUILD)/brig $(HELPERS) ## run the engine tests with the engines of Debian 13
+	tests/engines/run $(BUILD) $(TESTS)
+
+VM ?= auto
+BRIG_VM_CACHE ?= $(BUILD)/vm
+VM_NEEDS = $(BUILD)/brig $(HELPERS) $(ATTACKS)
+VM_RUN = tests/vm/run --vm $(VM) --build $(BUILD) --cache $(BRIG_VM_CACHE)
+.PHONY: test-vm test-vm-quick vm-deps
+vm-deps:
+	@tools/deps --vm
+
+test-vm: vm-deps $(VM_NEEDS) ## run the suites on pure cgroup v2 under systemd, in a virtual machine: VM=uml|qemu TESTS="SUITE|PATH..."
+	$(VM_RUN) $(TESTS)
+
+test-vm-quick: vm-deps $(VM_NEEDS) ## run what cgroup v2 and systemd change, in a virtual machine
+	$(VM_RUN) --quick $(TESTS)
+
+test-reference: deps $(HELPERS) ## run the portable contract cases against another runtime: BRIG=runc
 	BRIG=$(BRIG) $(PYTEST) -q tests/container
 
 .PHONY: deps demo bench images sanitize lint format tidy install uninstall clean help
@@ -149,7 +186,7 @@ sanitize: deps ## run the unit, kernel and command-line tests with sanitizers
 
 SANITIZE_TESTS ?= tests/container
 .PHONY: sanitize-build
-sanitize-build: $(BUILD)/brig.debug $(BUILD)/tests/probe $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
+sanitize-build: $(BUILD)/brig.debug $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 
 CPP_FILES = $(shell git ls-files '*.cpp' '*.hpp')
 lint: deps ## check format, code rules, scripts and man pages

@@ -41,9 +41,12 @@ def obstacle():
 
 
 class PrivateEngine:
-    """Started by __enter__ or start(), gone after __exit__ or stop().  `name` is what the runtime is registered as."""
+    """Started by __enter__ or start(), gone after __exit__ or stop().  `name` is what the runtime is registered as.
 
-    def __init__(self, runtime, name="brig", folder=None, extra_settings=None):
+    `cgroup_driver`: who makes the containers' cgroups, the runtime itself ("cgroupfs") or, by its request, "systemd".
+    """
+
+    def __init__(self, runtime, name="brig", folder=None, extra_settings=None, cgroup_driver="cgroupfs"):
         self.runtime = runtime
         self.name = name
         # Unix socket names have 108 bytes: the folder has to have a short path.
@@ -54,8 +57,11 @@ class PrivateEngine:
         self.containerd_socket = os.path.join(self.folder, "containerd.sock")
         self.pidfile = os.path.join(self.folder, "docker.pid")
         self.settings_file = os.path.join(self.folder, "daemon.json")
-        self.settings = extra_settings or {}
+        self.settings = {"exec-opts": [f"native.cgroupdriver={cgroup_driver}"], **(extra_settings or {})}
         self.cgroup_parent = f"/brig-engine-{os.getpid()}-{os.path.basename(self.folder)[-6:]}"
+        if cgroup_driver == "systemd":
+            # To systemd a dash in the name of a slice is another slice around it.
+            self.cgroup_parent = self.cgroup_parent.strip("/").replace("-", "_") + ".slice"
         self.containerd = self.dockerd = None
 
     def __enter__(self):
@@ -188,9 +194,10 @@ class PrivateEngine:
     def cgroups(self):
         """Folders of this engine's cgroups, the deepest first."""
         found = []
+        parent = self.cgroup_parent.strip("/")
         for top, folders, _ in os.walk("/sys/fs/cgroup"):
-            inside = self.cgroup_parent in top
-            found += [os.path.join(top, name) for name in folders if inside or f"/{name}" == self.cgroup_parent]
+            inside = f"/{parent}" in top
+            found += [os.path.join(top, name) for name in folders if inside or name == parent]
         return sorted(found, key=len, reverse=True)
 
     def _kill_leftovers(self):

@@ -43,7 +43,8 @@ def engine(box):
     reason = private_engine.obstacle()
     if reason:
         pytest.skip(reason)
-    engine = private_engine.PrivateEngine(settings.runtime_binary())
+    engine = private_engine.PrivateEngine(settings.runtime_binary(), cgroup_driver=settings.CGROUP_DRIVER,
+                                          extra_settings=json.loads(os.environ.get("BRIG_ENGINE_SETTINGS", "{}")))
     with engine:
         engine.import_image(str(box / "box.tar"), IMAGE, str(box / "busybox" / "image.json"))
         # The daemon makes some mounts at the first use of a network: they are not a test's.

@@ -21,7 +21,7 @@ class Podman:
         # Otherwise the storage's folder is mounted on itself and unmounted again by turns.
         self.storage = ["--root", f"{folder}/storage", "--runroot", f"{folder}/run",
                         "--storage-driver=overlay", "--storage-opt=overlay.skip_mount_home=true"]
-        self.always = ["--tmpdir", f"{folder}/tmp", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+        self.always = ["--tmpdir", f"{folder}/tmp", "--cgroup-manager", settings.CGROUP_DRIVER, "--events-backend", "file",
                        "--runtime", "brig"]
         self.environment = {**os.environ, "CONTAINERS_CONF": f"{folder}/conf/brig.conf", "TMPDIR": str(folder),
                             "HOME": str(folder)}

@@ -14,6 +14,10 @@ REFERENCE_RUNTIMES = ("runc", "crun", "youki")
 TAG = f"bt{os.getpid()}x"
 
 MUST_RUN = os.environ.get("BRIG_TESTS_MUST_RUN") == "1"
+MAY_SKIP = os.environ.get("BRIG_TESTS_MAY_SKIP", "")
+
+# Whom engines ask for cgroups: the runtime itself, or systemd.
+CGROUP_DRIVER = os.environ.get("BRIG_ENGINE_CGROUP_DRIVER", "cgroupfs")
 
 
 @functools.cache
@@ -31,23 +35,26 @@ def is_reference():
     return os.path.basename(runtime_binary()) in REFERENCE_RUNTIMES
 
 
-@functools.cache
 def probe_path():
-    """The static probe: BRIG_PROBE, the one beside the binary under test, or one compiled for this run."""
-    source = SUPPORT / "probe.c"
-    candidates = [os.environ.get("BRIG_PROBE"), Path(runtime_binary()).parent / "tests" / "probe",
-                  CHECKOUT / "build" / "tests" / "probe"]
-    for candidate in candidates:
-        if candidate and os.access(candidate, os.X_OK) and os.stat(candidate).st_mtime >= source.stat().st_mtime:
-            return Path(candidate)
+    return helper_path("probe")
+
+
+@functools.cache
+def helper_path(name):
+    """A static program of support/NAME.c: from BRIG_HELPERS, from beside the binary under test, or compiled for this run."""
+    source = SUPPORT / f"{name}.c"
+    for folder in (os.environ.get("BRIG_HELPERS"), Path(runtime_binary()).parent / "tests", CHECKOUT / "build" / "tests"):
+        candidate = Path(folder or "/", name)
+        if os.access(candidate, os.X_OK) and candidate.stat().st_mtime >= source.stat().st_mtime:
+            return candidate
     return _compile(source)
 
 
 def _compile(source):
-    folder = Path(tempfile.mkdtemp(prefix=f"{TAG}-probe-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{TAG}-{source.stem}-"))
     _session_folders.append(folder)
-    subprocess.run(["gcc", "-O1", "-static", "-o", folder / "probe", source], check=True)
-    return folder / "probe"
+    subprocess.run(["gcc", "-O1", "-static", "-o", folder / source.stem, source], check=True)
+    return folder / source.stem
 
 
 _session_folders = []

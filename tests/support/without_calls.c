@@ -69,6 +69,9 @@ int main(int argc, char **argv)
     if (!given)
         snprintf(path, sizeof path, "%s/../brig", dirname(own));
     forbid(basename(strdup(argv[0])));
+    // What is executed may be this program once more, by another name.
+    unsetenv("BRIG_WITH_ALL_CALLS");
+    argv[0] = path;
     execv(path, argv);
     fail(path);
 }

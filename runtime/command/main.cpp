@@ -13,13 +13,11 @@ namespace brig::command {
 
 namespace {
 
-constexpr std::array<const Verb*, 16> verbs = {
-    &create_verb, &delete_verb, &events_verb, &exec_verb, &features_verb, &kill_verb,  &list_verb,  &pause_verb,
-    &plan_verb,   &ps_verb,     &resume_verb, &run_verb,  &spec_verb,     &start_verb, &state_verb, &update_verb,
+constexpr std::array<const Verb*, 18> verbs = {
+    &checkpoint_verb, &create_verb, &delete_verb, &events_verb, &exec_verb,  &features_verb,
+    &kill_verb,       &list_verb,   &pause_verb,  &plan_verb,   &ps_verb,    &restore_verb,
+    &resume_verb,     &run_verb,    &spec_verb,   &start_verb,  &state_verb, &update_verb,
 };
-
-// runc's verbs that this version lacks. Engines call some of them for optional functions and show the answer.
-constexpr std::array<std::string_view, 2> missing_verbs = {"checkpoint", "restore"};
 
 const Verb* find_verb(std::string_view name)
 {
@@ -40,8 +38,6 @@ std::string main_help()
 
 Error unknown_verb(std::string_view name)
 {
-    if (std::find(missing_verbs.begin(), missing_verbs.end(), name) != missing_verbs.end())
-        return Error(ErrorKind::not_supported, fmt::format("{} is not supported by this version of brig", name));
     return Error(ErrorKind::invalid, fmt::format("unknown command {}", quoted(name))).with_hint("brig --help lists the commands");
 }
 

@@ -41,6 +41,7 @@ struct Verb {
 
 inline constexpr size_t any_number = static_cast<size_t>(-1);
 
+extern const Verb checkpoint_verb;
 extern const Verb create_verb;
 extern const Verb delete_verb;
 extern const Verb events_verb;
@@ -51,6 +52,7 @@ extern const Verb list_verb;
 extern const Verb pause_verb;
 extern const Verb plan_verb;
 extern const Verb ps_verb;
+extern const Verb restore_verb;
 extern const Verb resume_verb;
 extern const Verb run_verb;
 extern const Verb spec_verb;

@@ -51,13 +51,6 @@ Result<Fd> open_init(const Record& record)
     return std::move(*pidfd);
 }
 
-namespace {
-
-struct PlannedContainer {
-    spec::Spec spec;
-    plan::Plan plan;
-};
-
 Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& request)
 {
     PlannedContainer planned;
@@ -88,6 +81,8 @@ Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& req
     return {};
 }
 
+namespace {
+
 std::string now_as_rfc3339()
 {
     // Not gmtime_r: it reads the host's time zone.
@@ -112,6 +107,8 @@ uint64_t namespaces_to_join(const plan::Namespaces& namespaces)
     return flags;
 }
 
+} // namespace
+
 Record first_record(const PlannedContainer& planned)
 {
     const plan::Plan& plan = planned.plan;
@@ -135,6 +132,8 @@ Record first_record(const PlannedContainer& planned)
     record.has_poststop_hooks = !plan.hooks.poststop.empty();
     return record;
 }
+
+namespace {
 
 // What a create has begun; its files are the state directory's.
 class Creation {

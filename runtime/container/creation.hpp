@@ -3,12 +3,27 @@
 
 #include "base/result.hpp"
 #include "container/context.hpp"
+#include "container/lifecycle.hpp"
 #include "container/state_store.hpp"
 
 #include <string>
 #include <sys/types.h>
 
 namespace brig::container {
+
+struct PlannedContainer {
+    spec::Spec spec;
+    plan::Plan plan;
+};
+
+// config -> check -> plan; nothing is made.
+Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& request);
+
+// A terminal needs somebody who takes it, and a console socket a terminal.
+Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& request);
+
+// What is known before anything is made.
+Record first_record(const PlannedContainer& planned);
 
 // Written beside and renamed: whoever waits for the file finds the whole number.
 Result<> write_pid_file(const std::string& path, pid_t pid);

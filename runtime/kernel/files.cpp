@@ -321,6 +321,11 @@ Result<> change_mode(FdRef fd, mode_t mode)
     return {};
 }
 
+bool can_seek(FdRef fd)
+{
+    return ::lseek(fd.get(), 0, SEEK_CUR) >= 0;
+}
+
 Result<> truncate(FdRef fd, off_t size)
 {
     if (::ftruncate(fd.get(), size) < 0)

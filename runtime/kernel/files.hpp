@@ -64,6 +64,7 @@ bool exists(FdRef directory, const std::string& path);
 bool may_execute(const std::string& path);             // for the effective ids
 Result<> change_owner(FdRef fd, uid_t uid, gid_t gid); // works on O_PATH descriptors; -1 keeps
 Result<> change_mode(FdRef fd, mode_t mode);           // not for O_PATH descriptors
+bool can_seek(FdRef fd);                               // false for pipes, sockets and terminals
 Result<> truncate(FdRef fd, off_t size);
 
 // "/proc/self/fd/N", for the few calls that take only paths.

@@ -178,6 +178,28 @@ bool may_stay(int code)
     return code == EINVAL || code == EPERM || code == EROFS;
 }
 
+// The image's /dev/null where it is one: a device, a fifo or a link in its place is looked at, not opened.
+Fd open_own_null_device()
+{
+    auto seen = kernel::open_at(kernel::working_directory, "/dev/null", O_PATH | O_NOFOLLOW);
+    if (!seen)
+        return Fd();
+    auto status = kernel::status_of(*seen);
+    if (!status || !is_null_device(*status))
+        return Fd();
+    auto opened = kernel::open_at(kernel::working_directory, "/dev/null", O_RDWR | O_NOFOLLOW | O_NOCTTY);
+    return opened ? std::move(*opened) : Fd();
+}
+
+// The caller's /dev/null is a file on a mount of the host: CRIU cannot save one, and the process has no business there.
+Result<> take_own_null_device(int number)
+{
+    Fd own = open_own_null_device();
+    if (!own || !is_null_device(TRY(kernel::status_of(own))))
+        return {};
+    return kernel::duplicate_onto(own, number);
+}
+
 } // namespace
 
 Result<> give_stdio_to_user(const plan::Process& process)
@@ -188,7 +210,11 @@ Result<> give_stdio_to_user(const plan::Process& process)
             continue;
         if (!status)
             return failure(std::move(status).error());
-        if (status->st_uid == process.uid || is_null_device(*status))
+        if (is_null_device(*status)) {
+            TRY(take_own_null_device(number));
+            continue;
+        }
+        if (status->st_uid == process.uid)
             continue;
         auto changed = kernel::change_owner(FdRef(number), process.uid, static_cast<gid_t>(-1));
         if (!changed && !may_stay(changed.error().code()))

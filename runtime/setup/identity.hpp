@@ -28,8 +28,8 @@ Result<> join_new_keyring(const std::string& container_id);
 // The same when the process plans it, with its SELinux label on the keyring.
 Result<> join_new_keyring(const kernel::Procfs& procfs, const std::string& container_id, const plan::Process& process);
 
-// Gives stdin, stdout and stderr to the process's user, so that it can open /dev/stdout again; the group stays, and
-// /dev/null, which all processes of the host share, is left alone. As runc does.
+// Gives stdin, stdout and stderr to the process's user, so that it can open /dev/stdout again; the group stays. Those that are
+// the host's /dev/null, which all its processes share, become the container's own instead. As runc does.
 Result<> give_stdio_to_user(const plan::Process& process);
 
 // Sets HOME from the container's /etc/passwd when `env` has none or an empty one; "/" when the user is not listed.

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "kernel/files.hpp"
+#include "kernel/mount_table.hpp"
 #include "kernel/mounting.hpp"
 #include "kernel/path_in_root.hpp"
 #include "kernel/process.hpp"
@@ -233,38 +234,15 @@ Result<> pivot_to(FdRef root, const plan::RootFilesystem& plan)
     return kernel::change_directory("/");
 }
 
-// Octal escapes are how mountinfo writes blanks and backslashes.
-std::string unescape_mount_point(std::string_view text)
-{
-    auto octal = [](char digit) { return digit >= '0' && digit <= '7'; };
-    std::string plain;
-    for (size_t at = 0; at < text.size(); at++) {
-        if (text[at] == '\\' && at + 3 < text.size() && octal(text[at + 1]) && octal(text[at + 2]) && octal(text[at + 3])) {
-            plain += static_cast<char>((text[at + 1] - '0') * 64 + (text[at + 2] - '0') * 8 + (text[at + 3] - '0'));
-            at += 3;
-        } else {
-            plain += text[at];
-        }
-    }
-    return plain;
-}
-
 // Whole mounts of proc and sysfs outside the new root. The kernel lets a container mount a fresh procfs only while it
 // can see a whole one, and after a mere chroot the host's are still in the namespace.
 Result<std::vector<std::string>> revealing_mounts(const std::string& host_root)
 {
-    std::string table = TRY(kernel::read_file(kernel::working_directory, "/proc/self/mountinfo", size_t{64} << 20));
     std::vector<std::string> found;
-    for (std::string_view line : split(table, '\n')) {
-        auto fields = split(line, ' ');
-        auto separator = std::ranges::find(fields, "-");
-        if (fields.size() < 6 || separator == fields.end() || separator + 1 == fields.end())
-            continue;
-        std::string_view type = *(separator + 1);
-        std::string point = unescape_mount_point(fields[4]);
-        bool inside = point == host_root || point.starts_with(host_root + "/");
-        if (fields[3] == "/" && (type == "proc" || type == "sysfs") && !inside)
-            found.push_back(std::move(point));
+    for (auto& entry : TRY(kernel::read_mount_table("self"))) {
+        bool inside = entry.mount_point == host_root || entry.mount_point.starts_with(host_root + "/");
+        if (entry.root == "/" && (entry.type == "proc" || entry.type == "sysfs") && !inside)
+            found.push_back(std::move(entry.mount_point));
     }
     return found;
 }

@@ -1,11 +1,12 @@
 """What a test needs of the host, and which tests are about brig alone."""
+import functools
 import os
 import shutil
 import subprocess
 
 import pytest
 
-from . import cgroups
+from . import cgroups, settings
 
 
 def _has_capability(bit):
@@ -22,6 +23,17 @@ def _ps_knows_the_boot_time():
     return subprocess.run(["ps", "-ef"], capture_output=True, check=False).returncode == 0
 
 
+@functools.cache
+def criu_program():
+    """A CRIU that works on this kernel: the host's, or the one that tools/newer-criu put into build/criu; or None."""
+    candidates = [os.environ.get("BRIG_CRIU"), shutil.which("criu", path=os.environ["PATH"] + ":/usr/sbin:/sbin"),
+                  settings.CHECKOUT / "build" / "criu" / "bin" / "criu"]
+    for candidate in filter(None, candidates):
+        if os.access(candidate, os.X_OK) and subprocess.run([candidate, "check"], capture_output=True).returncode == 0:
+            return str(candidate)
+    return None
+
+
 # name -> (check, what is missing when it fails)
 NEEDS = {
     "root": (lambda: os.geteuid() == 0, "needs root"),
@@ -32,6 +44,7 @@ NEEDS = {
     "CAP_SYS_ADMIN": (lambda: _has_capability(21), "needs CAP_SYS_ADMIN"),
     "timens": (lambda: os.path.exists("/proc/self/ns/time"), "needs a kernel with time namespaces"),
     "boot_time": (_ps_knows_the_boot_time, "needs a kernel that tells ps its boot time"),
+    "criu": (lambda: criu_program() is not None, "needs a CRIU that works on this kernel: tools/newer-criu build/criu"),
     "two_cpus": (lambda: len(os.sched_getaffinity(0)) > 1, "needs two CPUs"),
 }
 

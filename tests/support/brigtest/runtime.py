@@ -199,6 +199,10 @@ class Container:
         return self.runtime.state(self.id)
 
     @property
+    def exists(self):
+        return (self.runtime.root / self.id).exists()
+
+    @property
     def status(self):
         return self.state["status"]
 

@@ -24,7 +24,7 @@ constexpr std::array global_table = {
            "the same as --cgroup-manager systemd; cgroupsPath is then SLICE:PREFIX:NAME"},
     Option{"rootless", 0, OptionType::text, "WHEN",
            "true, false or auto: go on where only the host's root may do something (default: auto)"},
-    Option{"criu", 0, OptionType::text, "FILE", ""},
+    Option{"criu", 0, OptionType::text, "FILE", "the program CRIU, for checkpoint and restore (default: criu in $PATH)"},
     Option{"version", 'v', OptionType::flag, "", "show the version"},
 };
 

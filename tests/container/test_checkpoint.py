@@ -44,6 +44,10 @@ def wait_for_count(container, least=1):
     return wait_until(lambda: count(container) >= least and count(container), f"the count {least}")
 
 
+def pids(container):
+    return container.runtime.ok("ps", "-f", "json", container.id).json()
+
+
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -72,7 +76,7 @@ def test_round_trip(runtime, counting, images, workdir):
     assert container.status == "running"
     assert int((workdir / "pid").read_text()) == container.pid
     assert wait_for_count(container, before) >= before
-    assert container.verb("ps", "-f", "json").json()
+    assert pids(container)
 
 
 def test_restored_container_obeys_all_verbs(runtime, counting, images):
@@ -136,10 +140,10 @@ def test_paused_container(runtime, counting, images):
 
 def test_process_tree(runtime, bundle, images):
     container = start(runtime, bundle.args("sh", "-c", "sleep 1000 & setsid sleep 2000 & wait"))
-    wait_until(lambda: len(container.verb("ps", "-f", "json").json()) == 3, "three processes")
+    wait_until(lambda: len(pids(container)) == 3, "three processes")
     checkpoint(runtime, container, images)
     restore(runtime, container, images)
-    assert len(container.verb("ps", "-f", "json").json()) == 3
+    assert len(pids(container)) == 3
     names = container.exec("ps", "-o", "args", stdin=subprocess.DEVNULL).out
     assert "sleep 1000" in names and "sleep 2000" in names
 

@@ -13,10 +13,10 @@ namespace brig::command {
 
 namespace {
 
-constexpr std::array<const Verb*, 18> verbs = {
-    &checkpoint_verb, &create_verb, &delete_verb, &events_verb, &exec_verb,  &features_verb,
-    &kill_verb,       &list_verb,   &pause_verb,  &plan_verb,   &ps_verb,    &restore_verb,
-    &resume_verb,     &run_verb,    &spec_verb,   &start_verb,  &state_verb, &update_verb,
+constexpr std::array<const Verb*, 19> verbs = {
+    &checkpoint_verb, &create_verb, &delete_verb, &events_verb, &exec_verb,   &features_verb, &kill_verb,
+    &list_verb,       &mounts_verb, &pause_verb,  &plan_verb,   &ps_verb,     &restore_verb,  &resume_verb,
+    &run_verb,        &spec_verb,   &start_verb,  &state_verb,  &update_verb,
 };
 
 const Verb* find_verb(std::string_view name)

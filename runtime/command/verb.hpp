@@ -49,6 +49,7 @@ extern const Verb exec_verb;
 extern const Verb features_verb;
 extern const Verb kill_verb;
 extern const Verb list_verb;
+extern const Verb mounts_verb;
 extern const Verb pause_verb;
 extern const Verb plan_verb;
 extern const Verb ps_verb;

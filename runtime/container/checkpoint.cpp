@@ -5,6 +5,7 @@
 #include "container/creation.hpp"
 #include "container/criu.hpp"
 #include "container/external_mounts.hpp"
+#include "container/live_mounts.hpp"
 #include "container/state_store.hpp"
 #include "kernel/files.hpp"
 #include "spec/vocabulary.hpp"
@@ -141,16 +142,21 @@ private:
 
     Result<> save_what_is_outside(CriuOptions& options, const plan::Plan& plan) const
     {
-        options.external_mounts = TRY(find_external_mounts(plan, {}, m_record.pid));
+        auto added = TRY(read_live_mounts(m_directory));
+        options.external_mounts = TRY(find_external_mounts(plan, added, m_record.pid));
         auto names = TRY(standard_stream_names(m_record.pid));
         for (const auto& name : names)
             if (name.starts_with("file["))
                 options.externals.push_back(name);
         TRY(write_stream_names(m_folders.images, names));
-        std::vector<std::string> mounts;
+        SavedMounts saved;
         for (const auto& mount : options.external_mounts)
-            mounts.push_back(mount.value);
-        return write_mount_names(m_folders.images, mounts);
+            saved.names.push_back(mount.value);
+        for (const auto& mount : added)
+            if (!mount.host_source.empty())
+                saved.added.push_back({mount.destination, mount.host_source});
+        saved.flags = TRY(read_mount_flags(m_record.pid));
+        return write_saved_mounts(m_folders.images, saved);
     }
 
     Result<> tell_status() const
@@ -172,8 +178,19 @@ Result<> dump(const Context& context, const std::string& id, const CheckpointReq
 {
     StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::exclusive));
     Record record = TRY(directory.read_record());
-    TRY(check_status(TRY(status_of(directory, record))));
-    return Dump(context, request, directory, record).run();
+    Status status = TRY(status_of(directory, record));
+    TRY(check_status(status));
+    if (status != Status::paused)
+        return Dump(context, request, directory, record).run();
+    // A frozen process cannot run what CRIU puts into it to be dumped: CRIU would wait for it forever. It freezes the cgroup itself
+    // first thing.
+    constexpr int64_t patience = 10000; // milliseconds
+    auto group = cgroup::Cgroup::at(record.cgroups);
+    TRY(group.thaw());
+    auto dumped = Dump(context, request, directory, record).run();
+    if (!dumped || request.leave_running || request.pre_dump)
+        TRY(group.freeze(patience));
+    return dumped;
 }
 
 } // namespace

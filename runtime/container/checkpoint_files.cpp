@@ -7,6 +7,7 @@
 #include "spec/vocabulary.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <sched.h>
 
 namespace brig::container {
@@ -14,29 +15,13 @@ namespace brig::container {
 namespace {
 
 constexpr const char* streams_file = "descriptors.json"; // runc's name and form
-constexpr const char* mounts_file = "external-mounts.json";
+constexpr const char* mounts_file = "mounts.json";
 constexpr mode_t folder_mode = 0700;
+constexpr size_t largest_list = 1 << 20;
 
 Result<Fd> open_folder(const std::string& path)
 {
     return kernel::open_at(kernel::working_directory, path, O_RDONLY | O_DIRECTORY);
-}
-
-Result<> write_names(FdRef images, const char* file, const std::vector<std::string>& names)
-{
-    return kernel::replace_file(images, file, Json::strings(names).to_text(), 0600);
-}
-
-Result<std::vector<std::string>> read_names(FdRef images, const char* file)
-{
-    constexpr size_t largest = 1 << 20;
-    Json json = TRY_DURING(file, Json::parse(TRY(kernel::read_file(images, file, largest))));
-    if (!json.view().is_array())
-        return failure(ErrorKind::invalid, fmt::format("{} of the checkpoint is not a list", file));
-    std::vector<std::string> names;
-    for (size_t index = 0; index < json.view().size(); index++)
-        names.push_back(json.view().at(index).string());
-    return names;
 }
 
 } // namespace
@@ -138,30 +123,73 @@ Result<std::vector<std::string>> standard_stream_names(pid_t pid)
 
 Result<> write_stream_names(FdRef images, const std::vector<std::string>& names)
 {
-    return write_names(images, streams_file, names);
+    return kernel::replace_file(images, streams_file, Json::strings(names).to_text(), 0600);
 }
 
 Result<std::vector<std::string>> read_stream_names(FdRef images)
 {
-    auto names = read_names(images, streams_file);
-    if (!names && names.error().code() == ENOENT)
-        return failure(std::move(names)
+    auto text = kernel::read_file(images, streams_file, largest_list);
+    if (!text && text.error().code() == ENOENT)
+        return failure(std::move(text)
                            .error()
                            .during("open the checkpoint")
                            .with_hint("--image-path names the folder that `brig checkpoint` wrote"));
+    Json list = TRY_DURING(streams_file, Json::parse(TRY(std::move(text))));
+    if (!list.view().is_array())
+        return failure(ErrorKind::invalid, fmt::format("{} of the checkpoint is not a list", streams_file));
+    std::vector<std::string> names;
+    for (size_t index = 0; index < list.view().size(); index++)
+        names.push_back(list.view().at(index).string());
     return names;
 }
 
-Result<> write_mount_names(FdRef images, const std::vector<std::string>& names)
+Result<> write_saved_mounts(FdRef images, const SavedMounts& mounts)
 {
-    return write_names(images, mounts_file, names);
+    Json added = Json::array();
+    for (const auto& mount : mounts.added)
+        added.append(std::move(
+            Json::object().set("destination", Json::string(mount.name)).set("source", Json::string(mount.host_source))));
+    Json flags = Json::array();
+    for (const auto& mount : mounts.flags)
+        flags.append(std::move(Json::object()
+                                   .set("mountPoint", Json::string(mount.mount_point))
+                                   .set("attributes", Json::unsigned_number(mount.attributes))));
+    Json document = Json::object();
+    document.set("external", Json::strings(mounts.names)).set("added", std::move(added)).set("flags", std::move(flags));
+    return kernel::replace_file(images, mounts_file, document.to_text(), 0600);
 }
 
-Result<std::vector<std::string>> read_mount_names(FdRef images)
+namespace {
+
+Result<> for_each_entry(JsonView list, const std::function<Result<>(JsonView)>& visit)
 {
+    for (size_t index = 0; list.is_array() && index < list.size(); index++)
+        TRY(visit(list.at(index)));
+    return {};
+}
+
+} // namespace
+
+Result<SavedMounts> read_saved_mounts(FdRef images)
+{
+    SavedMounts saved;
     if (!kernel::exists(images, mounts_file))
-        return std::vector<std::string>();
-    return read_names(images, mounts_file);
+        return saved;
+    Json document = TRY_DURING(mounts_file, Json::parse(TRY(kernel::read_file(images, mounts_file, largest_list))));
+    TRY(for_each_entry(document.view().member("external"), [&](JsonView entry) -> Result<> {
+        saved.names.push_back(entry.string());
+        return {};
+    }));
+    TRY(for_each_entry(document.view().member("added"), [&](JsonView entry) -> Result<> {
+        saved.added.push_back({entry.member("destination").string(), entry.member("source").string()});
+        return {};
+    }));
+    TRY(for_each_entry(document.view().member("flags"), [&](JsonView entry) -> Result<> {
+        uint64_t attributes = TRY_DURING(mounts_file, entry.member("attributes").unsigned_integer());
+        saved.flags.push_back({entry.member("mountPoint").string(), attributes});
+        return {};
+    }));
+    return saved;
 }
 
 } // namespace brig::container

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "container/checkpoint.hpp"
 #include "container/criu_message.hpp"
+#include "container/external_mounts.hpp"
 
 #include <string>
 #include <string_view>
@@ -37,8 +38,14 @@ Result<std::vector<std::string>> standard_stream_names(pid_t pid);
 
 Result<> write_stream_names(FdRef images, const std::vector<std::string>& names);
 Result<std::vector<std::string>> read_stream_names(FdRef images);
-// Names of the external mounts. Images of other runtimes have none: empty.
-Result<> write_mount_names(FdRef images, const std::vector<std::string>& names);
-Result<std::vector<std::string>> read_mount_names(FdRef images);
+// The external mounts by name; those that config.json does not have, with their sources. Images of other runtimes have no
+// such file: empty.
+struct SavedMounts {
+    std::vector<std::string> names;
+    std::vector<ExternalMount> added;
+    std::vector<MountFlags> flags; // of all mounts
+};
+Result<> write_saved_mounts(FdRef images, const SavedMounts& mounts);
+Result<SavedMounts> read_saved_mounts(FdRef images);
 
 } // namespace brig::container

@@ -133,6 +133,18 @@ Record first_record(const PlannedContainer& planned)
     return record;
 }
 
+Result<setup::SeccompProgram> filter_for(const Context& context, const StateDirectory& directory, const spec::Seccomp& profile)
+{
+    FilterStore filters(context.state_root, context.build);
+    auto program = filters.find(profile);
+    if (!program) {
+        program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(profile));
+        filters.keep(profile, *program);
+    }
+    TRY(directory.write_file("seccomp.bpf", launch::encode_program(*program)));
+    return *std::move(program);
+}
+
 namespace {
 
 // What a create has begun; its files are the state directory's.
@@ -173,20 +185,8 @@ private:
             return hook_state(record, moment == launch::HookMoment::create ? Status::creating : Status::created).to_text();
         };
         request.on_cloned = [this](pid_t pid) { return remember_init(pid); };
-        request.filter_for = [this](const spec::Seccomp& profile) { return filter_for(profile); };
+        request.filter_for = [this](const spec::Seccomp& profile) { return filter_for(m_context, m_directory, profile); };
         return request;
-    }
-
-    Result<setup::SeccompProgram> filter_for(const spec::Seccomp& profile)
-    {
-        FilterStore filters(m_context.state_root, m_context.build);
-        auto program = filters.find(profile);
-        if (!program) {
-            program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(profile));
-            filters.keep(profile, *program);
-        }
-        TRY(m_directory.write_file("seccomp.bpf", launch::encode_program(*program)));
-        return *std::move(program);
     }
 
     Result<> remember_init(pid_t pid)

@@ -5,6 +5,7 @@
 #include "container/context.hpp"
 #include "container/lifecycle.hpp"
 #include "container/state_store.hpp"
+#include "setup/seccomp.hpp"
 
 #include <string>
 #include <sys/types.h>
@@ -21,6 +22,9 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
 
 // A terminal needs somebody who takes it, and a console socket a terminal.
 Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& request);
+
+// The program of a profile, compiled or kept from an earlier start; a copy stays in the state directory for exec.
+Result<setup::SeccompProgram> filter_for(const Context& context, const StateDirectory& directory, const spec::Seccomp& profile);
 
 // What is known before anything is made.
 Record first_record(const PlannedContainer& planned);

@@ -14,6 +14,7 @@ namespace brig::container {
 
 namespace {
 
+constexpr const char* ended_silently = "CRIU ended without an answer";
 constexpr size_t longest_response = 64 << 10;
 // CRIU runs ip, iptables and tar.
 constexpr const char* criu_environment = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -90,7 +91,7 @@ Result<CriuResponse> CriuWorker::converse(const std::string& request, const OnNo
     while (true) {
         auto message = TRY(kernel::receive_message(m_socket, longest_response));
         if (message.bytes.empty())
-            return failure(ErrorKind::system, "CRIU ended without an answer");
+            return failure(ErrorKind::system, ended_silently);
         CriuResponse response = TRY(decode_criu_response(message.bytes));
         if (!response.success) {
             m_last_words = std::move(response.error_message);
@@ -142,7 +143,8 @@ std::string errors_of_criu_log(std::string_view log)
 
 Error explain_criu_failure(Error error, FdRef log_directory, const std::string& log_file, const std::string& last_words)
 {
-    if (error.kind() == ErrorKind::not_supported)
+    // What failed on this side explains itself.
+    if (!error.what().starts_with("criu failed") && !error.what().starts_with(ended_silently))
         return error;
     constexpr size_t largest_log = size_t{256} << 20;
     auto log =
@@ -156,7 +158,7 @@ Error explain_criu_failure(Error error, FdRef log_directory, const std::string& 
     std::string separator = errors.empty() ? "" : ": ";
     Error explained(error.kind(), error.what() + separator + errors + place);
     for (const auto& step : error.steps())
-        explained = std::move(explained).during(step);
+        (void)std::move(explained).during(step);
     return std::move(explained).with_code(error.code()).with_hint(error.hint());
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 namespace brig::container {
@@ -52,6 +53,8 @@ std::vector<ExternalMount> planned_external_mounts(const plan::Plan& plan)
         else if (mount.kind != plan::MountKind::file_system && !has_cgroup_namespace(plan))
             add_cgroup_views(found, plan, mount);
     }
+    for (const auto& path : plan.root.masked_paths)
+        found.push_back({path, null_device});
     if (plan.root.bind_devices)
         for (const auto& node : plan.root.devices)
             found.push_back({node.path, node.path});
@@ -69,25 +72,20 @@ public:
     {
     }
 
-    Result<> find(const std::string& path, const std::string& name)
+    Result<> find(const ExternalMount& mount)
     {
-        Fd target = TRY(open_mount(path));
-        if (target)
-            m_names[TRY(kernel::mount_id(target))] = name;
+        Fd target = TRY(open_mount(mount.name));
+        if (!target)
+            return {};
+        // Masks over directories are file systems of the container's own, which CRIU saves.
+        struct stat status = TRY(kernel::status_of(target));
+        bool null = S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+        if (mount.host_source != null_device || null)
+            m_names[TRY(kernel::mount_id(target))] = mount.name;
         return {};
     }
 
-    // Masks over files; those over directories are file systems of their own, which CRIU saves.
-    Result<> find_mask(const std::string& path)
-    {
-        Fd target = TRY(open_mount(path));
-        if (!target)
-            return {};
-        struct stat status = TRY(kernel::status_of(target));
-        if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3))
-            m_names[TRY(kernel::mount_id(target))] = null_device;
-        return {};
-    }
+    void know(uint64_t id, const std::string& name) { m_names[id] = name; }
 
     std::vector<CriuNamedPath> result()
     {
@@ -137,27 +135,23 @@ private:
 
 } // namespace
 
-Result<std::vector<CriuNamedPath>> find_external_mounts(const plan::Plan& plan, const std::vector<ExternalMount>& added,
-                                                        pid_t pid)
+Result<std::vector<CriuNamedPath>> find_external_mounts(const plan::Plan& plan, const std::vector<LiveMount>& added, pid_t pid)
 {
     std::set<std::string> host_devices;
     for (const auto& mount : TRY(kernel::read_mount_table("self")))
         host_devices.insert(mount.device);
     Fd root = TRY(kernel::open_at(kernel::working_directory, fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY));
     Finder finder(std::move(root), TRY(kernel::read_mount_table(std::to_string(pid))), std::move(host_devices));
-    for (const auto& path : plan.root.masked_paths)
-        TRY(finder.find_mask(path));
     for (const auto& mount : planned_external_mounts(plan))
-        TRY(finder.find(mount.name, mount.name));
+        TRY(finder.find(mount));
     for (const auto& mount : added)
-        TRY(finder.find(mount.name, mount.name));
+        if (!mount.host_source.empty())
+            finder.know(mount.id, mount.destination);
     return finder.result();
 }
 
 Result<std::string> source_of_external_mount(const std::vector<ExternalMount>& known, const std::string& name)
 {
-    if (name == null_device)
-        return std::string(null_device);
     const ExternalMount* best = nullptr;
     for (const auto& mount : known)
         if ((mount.name == name || is_below(name, mount.name)) && (!best || mount.name.size() >= best->name.size()))
@@ -169,6 +163,42 @@ Result<std::string> source_of_external_mount(const std::vector<ExternalMount>& k
                                                   quoted(name)))
                 .with_hint("add the bind mount to config.json"));
     return best->host_source + name.substr(best->name.size());
+}
+
+// ---- flags -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr uint64_t protecting =
+    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW;
+
+} // namespace
+
+Result<std::vector<MountFlags>> read_mount_flags(pid_t pid)
+{
+    Fd root = TRY(kernel::open_at(kernel::working_directory, fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY));
+    std::vector<MountFlags> flags;
+    for (const auto& entry : TRY(kernel::read_mount_table(std::to_string(pid)))) {
+        auto place = kernel::open_in_root(root, entry.mount_point, O_PATH, kernel::Links::refuse);
+        if (place && TRY(kernel::mount_id(*place)) == entry.id)
+            flags.push_back({entry.mount_point, TRY(kernel::mount_attributes(*place)) & protecting});
+    }
+    return flags;
+}
+
+Result<> restore_mount_flags(FdRef root, const std::vector<MountFlags>& mounts)
+{
+    for (const auto& mount : mounts) {
+        auto step = [&] { return "protect the restored mount at " + quoted(mount.mount_point); };
+        Fd place = TRY_DURING(step(), kernel::open_in_root(root, mount.mount_point, O_PATH, kernel::Links::refuse));
+        if (!TRY_DURING(step(), kernel::is_mount_root(place)))
+            continue; // a file system of the old root's, which the new root does not have
+        kernel::MountAttributes attributes;
+        attributes.set = mount.attributes & ~TRY_DURING(step(), kernel::mount_attributes(place));
+        if (attributes.set != 0)
+            TRY_DURING(step(), kernel::set_mount_attributes(place, attributes, kernel::Recursion::none));
+    }
+    return {};
 }
 
 } // namespace brig::container

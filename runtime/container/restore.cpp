@@ -6,6 +6,7 @@
 #include "container/creation.hpp"
 #include "container/criu.hpp"
 #include "container/external_mounts.hpp"
+#include "container/inside.hpp"
 #include "kernel/files.hpp"
 #include "kernel/mounting.hpp"
 #include "kernel/namespaces.hpp"
@@ -33,6 +34,7 @@ namespace {
 
 constexpr const char* log_name = "restore.log";
 constexpr const char* root_name = "criu-root";
+constexpr const char* work_name = "criu-work";
 constexpr int64_t patience = 5000; // milliseconds
 
 // ---- the root, in CRIU's process before its execve -------------------------------------------------------------------
@@ -152,8 +154,8 @@ public:
         // Before anything else, so that `delete --force` finds what a killed restore leaves.
         TRY(m_directory.write_record(m_record));
         TRY(m_directory.write_file("config.json", m_request.create.config_text));
-        if (m_plan.seccomp)
-            TRY(keep_filter());
+        if (m_plan.seccomp) // for exec; CRIU has the filters of the processes
+            (void)TRY(filter_for(m_context, m_directory, *m_plan.seccomp));
         Rollback undo;
         m_cgroup = TRY(cgroup::Cgroup::create(m_plan.cgroup));
         undo.add([this] { abandon(); });
@@ -166,13 +168,6 @@ public:
     }
 
 private:
-    // Only exec needs it; CRIU has the filters of the processes.
-    Result<> keep_filter()
-    {
-        auto program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(*m_plan.seccomp));
-        return m_directory.write_file("seccomp.bpf", launch::encode_program(program));
-    }
-
     Result<> converse()
     {
         CheckpointFolders folders = TRY(open_checkpoint_folders(m_request.settings));
@@ -210,13 +205,16 @@ private:
         options.lsm_mount_context = m_request.lsm_mount_context;
     }
 
-    Result<> add_mounts(CriuOptions& options, const CheckpointFolders& folders) const
+    Result<> add_mounts(CriuOptions& options, const CheckpointFolders& folders)
     {
         auto known = planned_external_mounts(m_plan);
         for (const auto& mount : known)
             options.external_mounts.push_back({mount.name, mount.host_source});
-        options.external_mounts.push_back({"/dev/null", "/dev/null"}); // masked files
-        for (const auto& name : TRY(read_mount_names(folders.images))) {
+        options.external_mounts.push_back({"/dev/null", "/dev/null"}); // runc's name of masked files
+        auto saved = TRY(read_saved_mounts(folders.images));
+        m_mount_flags = std::move(saved.flags);
+        known.insert(known.end(), saved.added.begin(), saved.added.end());
+        for (const auto& name : saved.names) {
             bool planned = std::ranges::find(options.external_mounts, name, &CriuNamedPath::key) != options.external_mounts.end();
             if (!planned)
                 options.external_mounts.push_back({name, TRY(source_of_external_mount(known, name))});
@@ -312,6 +310,10 @@ private:
         m_record.pid = pid;
         m_record.start_time = TRY(kernel::process_stat(pid)).start_time;
         m_record.namespaces = TRY(namespaces_unlike_ours(pid));
+        (void)TRY(run_inside(m_pidfd, m_record.namespaces, [this](FdRef root, FdRef) -> Result<std::string> {
+            TRY(restore_mount_flags(root, m_mount_flags));
+            return std::string("done");
+        }));
         m_record.complete = true;
         return m_directory.write_record(m_record);
     }
@@ -351,6 +353,7 @@ private:
     const StateDirectory& m_directory;
     Record m_record;
     cgroup::Cgroup m_cgroup;
+    std::vector<MountFlags> m_mount_flags;
     std::vector<int> m_passed; // to CRIU, from first_further_descriptor on
     std::vector<Fd> m_namespaces;
     pid_t m_pid = -1;

@@ -115,7 +115,7 @@ kernel-tests: $(BUILD)/tests/kernel $(KERNEL_PROBES) ## run the tests of the wra
 	BUILD=$(BUILD) $(BUILD)/tests/kernel
 
 BRIG ?= $(abspath $(BUILD)/brig)
-container-tests: $(BUILD)/brig $(HELPERS) ## run the command-line contract
+container-tests: $(BUILD)/brig $(HELPERS) criu ## run the command-line contract
 	BRIG=$(BRIG) $(PYTEST) -q tests/container
 
 security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positive control
@@ -124,7 +124,13 @@ security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positiv
 endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and Buildah on brig
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
 
+# For the tests of checkpoint and restore, where the distribution's CRIU does not work on the kernel.
+.PHONY: criu
+criu:
+	@tools/newer-criu --if-needed $(BUILD)/criu
+
 test: deps ## install what is missing, then run every test
+	$(MAKE) criu
 	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
 	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/bench
@@ -211,6 +217,7 @@ install: $(BUILD)/brig ## install the program, man pages, policies and registrat
 	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
 	install -D -m 644 policies/seccomp/default.json $(DESTDIR)$(PREFIX)/share/brig/policies/seccomp/default.json
 	install -D -m 644 tools/registration.py $(DESTDIR)$(PREFIX)/share/brig/tools/registration.py
+	install -D -m 755 tools/newer-criu $(DESTDIR)$(PREFIX)/share/brig/tools/newer-criu
 	for tool in docker containerd podman; do \
 		install -D -m 755 tools/register-$$tool $(DESTDIR)$(PREFIX)/share/brig/tools/register-$$tool || exit 1; done
 

@@ -56,6 +56,8 @@ Result<int> run(const Invocation&)
     input.idmap = true;
     input.net_devices = true;
     input.memory_policy = true;
+    input.checkpoint = true;
+    input.potentially_unsafe_config_annotations.emplace_back("org.criu.config");
     TRY(print(spec::features_document(input).to_text(true) + "\n"));
     return 0;
 }

@@ -745,6 +745,13 @@ def test_killed_restore_can_be_cleaned_up(runtime, counting, images):
         assert not container.exists
 
 
+@brig_only("the annotation is listed by name")
+def test_features_say_so(runtime):
+    features = runtime.ok("features").json()
+    assert features["annotations"]["brig.checkpoint.enabled"] == "true"
+    assert "org.criu.config" in features["potentiallyUnsafeConfigAnnotations"]
+
+
 @brig_only("annotation and file are runc's and brig's own")
 def test_configuration_file_of_criu(runtime, counting, images, workdir):
     """org.criu.config names a file of options; what it says counts."""

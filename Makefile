@@ -127,7 +127,7 @@ endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and B
 # For the tests of checkpoint and restore, where the distribution's CRIU does not work on the kernel.
 .PHONY: criu
 criu:
-	@tools/newer-criu --if-needed $(BUILD)/criu
+	@tools/newer-criu --if-needed $(BUILD)/criu || echo "without a CRIU that works here, its tests are skipped"
 
 test: deps ## install what is missing, then run every test
 	$(MAKE) criu

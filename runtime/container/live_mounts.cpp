@@ -7,7 +7,7 @@
 #include "container/lifecycle.hpp"
 #include "kernel/files.hpp"
 #include "kernel/mount_table.hpp"
-#include "setup/added_mounts.hpp"
+#include "setup/root_added.hpp"
 #include "spec/read_spec.hpp"
 
 #include <algorithm>

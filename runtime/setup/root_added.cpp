@@ -1,9 +1,9 @@
+#include "setup/root_added.hpp"
 #include "base/text.hpp"
 #include "kernel/files.hpp"
 #include "kernel/mounting.hpp"
 #include "kernel/path_in_root.hpp"
 #include "kernel/process.hpp"
-#include "setup/added_mounts.hpp"
 #include "setup/root_filesystem.hpp"
 #include "setup/root_parts.hpp"
 

@@ -23,7 +23,7 @@ constexpr std::array global_table = {
     Option{"systemd-cgroup", 0, OptionType::flag, "",
            "the same as --cgroup-manager systemd; cgroupsPath is then SLICE:PREFIX:NAME"},
     Option{"rootless", 0, OptionType::text, "WHEN",
-           "true, false or auto: go on where only the host's root may do something (default: auto)"},
+           "true, false or auto: a user's bundle without user namespace gets one (default: auto)"},
     Option{"criu", 0, OptionType::text, "FILE", "the program CRIU, for checkpoint and restore (default: criu in $PATH)"},
     Option{"version", 'v', OptionType::flag, "", "show the version"},
 };
@@ -159,6 +159,7 @@ Result<container::Context> make_query_context(const Arguments& globals, Log log)
     container::Context context;
     context.state_root = TRY(state_root(globals));
     context.build = build_id();
+    context.sticky_state_root = !globals.text_if_given("root") && uses_runtime_directory(std::getenv("XDG_RUNTIME_DIR"));
     context.cgroup_driver = cgroup_driver(globals);
     context.log = std::move(log);
     return context;

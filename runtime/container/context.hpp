@@ -10,9 +10,10 @@
 namespace brig::container {
 
 struct Context {
-    std::string state_root; // absolute, e.g. "/run/brig"
+    std::string state_root;         // absolute, e.g. "/run/brig"
+    bool sticky_state_root = false; // below $XDG_RUNTIME_DIR, from which what is old and not sticky may be removed
     plan::CgroupDriver cgroup_driver = plan::CgroupDriver::file_system;
-    bool rootless = false; // skip what only the real root may do, where the contract allows it
+    bool rootless = false; // a user's bundle without user namespace gets one
     std::string build;     // identifies the running program: what another one compiled is not used; empty: unknown
     Log log;
 };

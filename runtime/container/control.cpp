@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "cgroup/cgroup.hpp"
+#include "container/creation.hpp"
 #include "container/state_store.hpp"
 #include "setup/intel_rdt.hpp"
 
@@ -33,6 +34,7 @@ Result<> pause(const Context& context, const std::string& id)
     if (container.status != Status::running && container.status != Status::created)
         return failure(ErrorKind::wrong_state,
                        fmt::format("container not running or created: {}", status_name(container.status)));
+    TRY(check_has_cgroup(container.record, "it cannot be paused"));
     constexpr int64_t patience = 10000; // milliseconds
     return container.cgroup().freeze(patience);
 }
@@ -53,6 +55,8 @@ Result<> update(const Context& context, const std::string& id, const Update& upd
     if (!update.schemata.empty() && container.record.resctrl.empty())
         return failure(Error(ErrorKind::invalid, "the container has no class of Intel RDT whose schemata could change")
                            .with_hint("create it with linux.intelRdt"));
+    if (update.schemata.empty())
+        TRY(check_has_cgroup(container.record, "it has no limits to change"));
     TRY(container.cgroup().update(update.resources));
     return update.schemata.empty() ? Result<>() : setup::write_schemata(container.record.resctrl.front(), update.schemata);
 }

@@ -10,6 +10,7 @@
 #include "kernel/sockets.hpp"
 #include "launch/process_start.hpp"
 #include "plan/make_plan.hpp"
+#include "plan/user_namespace.hpp"
 #include "setup/intel_rdt.hpp"
 #include "spec/check_spec.hpp"
 #include "spec/read_spec.hpp"
@@ -51,12 +52,35 @@ Result<Fd> open_init(const Record& record)
     return std::move(*pidfd);
 }
 
+Result<std::vector<kernel::Member>> processes_without_cgroup(const Record& record)
+{
+    if (record.host_pid_namespace)
+        return failure(Error(ErrorKind::not_supported,
+                             fmt::format("container {} has neither a cgroup nor a pid namespace of its own, so its processes are "
+                                         "not known",
+                                         quoted(record.id)))
+                           .with_hint("add {\"type\": \"pid\"} to linux.namespaces"));
+    return kernel::processes_of_pid_namespace(record.pid);
+}
+
+Result<> check_has_cgroup(const Record& record, std::string_view purpose)
+{
+    if (!record.cgroups.empty())
+        return {};
+    return failure(
+        Error(ErrorKind::not_supported, fmt::format("container {} has no cgroup, so {}", quoted(record.id), purpose))
+            .with_hint("it was created with --cgroup-manager=disabled, or without root where no cgroup is delegated to the user "
+                       "(cgroup v2: start brig with systemd-run --user --scope -p Delegate=yes)"));
+}
+
 Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& request)
 {
     PlannedContainer planned;
     planned.spec = TRY(spec::read_spec(request.config_text));
-    TRY(spec::check_spec(planned.spec));
     HostFacts facts = TRY(kernel::read_host_facts());
+    if (context.rootless)
+        TRY(plan::add_user_namespace_if_needed(planned.spec, facts));
+    TRY(spec::check_spec(planned.spec));
     plan::PlanRequest plan_request;
     plan_request.id = request.id;
     plan_request.host_bundle = request.bundle;
@@ -244,7 +268,8 @@ Result<Created> create(const Context& context, CreateRequest request)
         context.log.warning(warning);
     StateStore store(context.state_root);
     Rollback undo;
-    StateDirectory directory = TRY(store.create(request.id));
+    StateDirectory directory =
+        TRY(store.create(request.id, context.sticky_state_root ? StateStore::RootMode::sticky : StateStore::RootMode::plain));
     undo.add([&] { (void)store.remove(request.id); });
     Created created = TRY(Creation(context, request, planned, directory).run());
     undo.keep();

@@ -5,10 +5,13 @@
 #include "container/context.hpp"
 #include "container/lifecycle.hpp"
 #include "container/state_store.hpp"
+#include "kernel/pid_namespace.hpp"
 #include "setup/seccomp.hpp"
 
 #include <string>
+#include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 namespace brig::container {
 
@@ -34,5 +37,11 @@ Result<> write_pid_file(const std::string& path, pid_t pid);
 
 // Opens the init's pidfd and makes sure that it is still that process. Kind wrong_state when it has ended.
 Result<Fd> open_init(const Record& record);
+
+// Of a container without a cgroup: by its pid namespace. Kind not_supported when it has none of its own.
+Result<std::vector<kernel::Member>> processes_without_cgroup(const Record& record);
+
+// pause, update and events need a cgroup: kind not_supported for a container without one, naming what cannot be done.
+Result<> check_has_cgroup(const Record& record, std::string_view purpose);
 
 } // namespace brig::container

@@ -51,10 +51,31 @@ Result<> end_all_processes(const Record& record)
     return {};
 }
 
+namespace {
+
+Result<> kill_all_without_cgroup(const StateDirectory& directory, const Record& record, int signal)
+{
+    if (TRY(status_of(directory, record)) == Status::stopped)
+        return {};
+    // The kernel ends all others when the init of their pid namespace dies, and misses none.
+    if (signal == SIGKILL && !record.host_pid_namespace)
+        return kernel::pidfd_send_signal(TRY(open_init(record)), signal);
+    for (const auto& member : TRY(processes_without_cgroup(record))) {
+        auto sent = kernel::pidfd_send_signal(member.pidfd, signal);
+        if (!sent && sent.error().code() != ESRCH)
+            return sent;
+    }
+    return {};
+}
+
+} // namespace
+
 Result<> kill(const Context& context, const std::string& id, int signal, bool all)
 {
     StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::none));
     Record record = TRY(directory.read_record());
+    if (all && record.cgroups.empty())
+        return kill_all_without_cgroup(directory, record, signal);
     if (all)
         return cgroup::Cgroup::at(record.cgroups).kill_all(signal);
     auto gone = [] { return failure(ErrorKind::wrong_state, "container not running"); };

@@ -36,10 +36,7 @@ Result<RunningContainer> open_running(const Context& context, const std::string&
     ContainerState container = TRY(state(context, id));
     if (container.status == Status::stopped || container.status == Status::creating)
         return not_running();
-    if (container.record.cgroups.empty())
-        return failure(
-            Error(ErrorKind::not_supported, fmt::format("container {} has no cgroup, so nothing counts what it uses", quoted(id)))
-                .with_hint("it was created with --cgroup-manager disabled, or rootless without limits"));
+    TRY(check_has_cgroup(container.record, "nothing counts what it uses"));
     auto init = open_init(container.record);
     if (!init)
         return not_running();

@@ -15,6 +15,7 @@
 #include "spec/vocabulary.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <sched.h>
 
@@ -154,13 +155,22 @@ Result<> announce(const ExecRequest& request, const launch::Launched& launched)
     return {};
 }
 
+// Until it is the container's program, the init is closed to everybody but the host's root.
+Error explain_created(Error error, Status status)
+{
+    if (status != Status::created || error.code() != EPERM)
+        return error;
+    return std::move(error).with_hint("without root a created container cannot be entered: start it first");
+}
+
 } // namespace
 
 Result<launch::Launched> exec(const Context& context, const std::string& id, ExecRequest request)
 {
     StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::none));
     Record record = TRY(directory.read_record());
-    TRY(check_status(TRY(status_of(directory, record)), request));
+    Status status = TRY(status_of(directory, record));
+    TRY(check_status(status, request));
     spec::Spec container = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));
     plan::Process process = TRY(plan_process(request, container, record));
     TRY(check_terminal_request(process, request));
@@ -177,7 +187,10 @@ Result<launch::Launched> exec(const Context& context, const std::string& id, Exe
         launch_request.seccomp_spec = &*container.linux->seccomp;
         launch_request.hook_state = [&](pid_t, launch::HookMoment) { return hook_state(record, Status::running).to_text(); };
     }
-    launch::Launched launched = TRY(launch::launch_exec(launch_request, context.log));
+    auto begun = launch::launch_exec(launch_request, context.log);
+    if (!begun)
+        return failure(explain_created(std::move(begun).error(), status));
+    launch::Launched launched = std::move(*begun);
     auto running = setup::join_resctrl_groups(record.resctrl, launched.pid);
     if (running)
         running = announce(request, launched);

@@ -89,11 +89,12 @@ Result<std::vector<pid_t>> processes(const Context& context, const std::string& 
     ContainerState container = TRY(state(context, id));
     if (container.status == Status::stopped)
         return std::vector<pid_t>{};
-    if (container.record.cgroups.empty())
-        return failure(
-            Error(ErrorKind::not_supported, fmt::format("container {} has no cgroup, so its processes are not known", quoted(id)))
-                .with_hint("it was created with --cgroup-manager disabled"));
-    auto pids = TRY(cgroup::Cgroup::at(container.record.cgroups).processes());
+    std::vector<pid_t> pids;
+    if (!container.record.cgroups.empty())
+        pids = TRY(cgroup::Cgroup::at(container.record.cgroups).processes());
+    else
+        for (const auto& member : TRY(processes_without_cgroup(container.record)))
+            pids.push_back(member.pid);
     std::sort(pids.begin(), pids.end());
     return pids;
 }

@@ -170,15 +170,41 @@ Result<> StateDirectory::remove_file(const std::string& name) const
 
 // ---- the store -----------------------------------------------------------------------------------------------------------
 
-Result<StateDirectory> StateStore::create(const std::string& id) const
+namespace {
+
+Error explain_state_root(Error error)
 {
-    TRY(kernel::make_directories(m_root, directory_mode));
+    if (error.code() != EACCES && error.code() != EROFS && error.code() != EPERM)
+        return error;
+    return std::move(error)
+        .during("make the folder for the container's state")
+        .with_hint("give a folder of your own, best on a tmpfs, with --root, or set XDG_RUNTIME_DIR (a login has /run/user/UID)");
+}
+
+Result<> make_root(const std::string& root, StateStore::RootMode mode)
+{
+    auto made = kernel::make_directories(root, directory_mode);
+    if (!made)
+        return failure(explain_state_root(std::move(made).error()));
+    if (mode == StateStore::RootMode::plain)
+        return {};
+    // XDG Base Directory Specification: what is not sticky may be removed after six hours.
+    constexpr mode_t sticky_mode = 01700;
+    return kernel::change_mode(TRY(kernel::open_at(kernel::working_directory, root, O_RDONLY | O_DIRECTORY)), sticky_mode);
+}
+
+} // namespace
+
+Result<StateDirectory> StateStore::create(const std::string& id, RootMode mode) const
+{
+    TRY(make_root(m_root, mode));
     Fd root = TRY(kernel::open_at(kernel::working_directory, m_root, O_PATH | O_DIRECTORY));
     auto made = kernel::make_directory(root, id, directory_mode);
     if (!made && made.error().code() == EEXIST)
         return failure(Error(ErrorKind::already_exists, fmt::format("container with given ID already exists: {}", id))
                            .with_hint("choose another ID or delete that container"));
-    TRY(std::move(made));
+    if (!made)
+        return failure(explain_state_root(std::move(made).error()));
     Fd directory = TRY(kernel::open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     TRY(kernel::lock_exclusive(directory));
     return StateDirectory(id, std::move(directory));

@@ -78,8 +78,10 @@ class StateStore {
 public:
     explicit StateStore(std::string root) : m_root(std::move(root)) {}
 
-    // Makes the root (0711) and the folder (0711), locked. Kind already_exists: "container with given ID already exists".
-    Result<StateDirectory> create(const std::string& id) const;
+    // Makes the root (0711, or 01700) and the folder (0711), locked. Kind already_exists: "container with given ID already
+    // exists".
+    enum class RootMode { plain, sticky };
+    Result<StateDirectory> create(const std::string& id, RootMode mode = RootMode::plain) const;
     // Kind not_found: "container does not exist". With Locking::exclusive waits for the verb that holds the lock.
     Result<StateDirectory> open(const std::string& id, Locking locking) const;
     // Ids of brig's containers, sorted; foreign folders and files are passed over. A missing root is an empty list.

@@ -3,11 +3,14 @@
 #include "base/text.hpp"
 #include "kernel/call.hpp"
 #include "kernel/files.hpp"
+#include "kernel/subordinate_ids.hpp"
 
 #include <algorithm>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <optional>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -211,6 +214,64 @@ bool in_user_namespace()
     return link && *link != "user:[4026531837]";
 }
 
+// A user namespace alone gives no power over the mount namespace that the caller was born in: its owner counts.
+bool owns_mount_namespace()
+{
+    auto file = open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY);
+    if (!file)
+        return false;
+    Fd owner(::ioctl(file->get(), NS_GET_USERNS));
+    auto status = owner.valid() ? status_of(owner) : failure(ErrorKind::system, "not ours to ask about");
+    auto own = status_at(working_directory, "/proc/self/ns/user", 0);
+    return status && own && status->st_ino == own->st_ino;
+}
+
+void read_own_user_namespace(HostFacts& facts)
+{
+    constexpr unsigned cap_sys_admin = 21;
+    auto text_of = [](const char* path) { return read_file(working_directory, path, small_file).value_or(std::string()); };
+    facts.own_uids = parse_id_map(text_of("/proc/self/uid_map"));
+    facts.own_gids = parse_id_map(text_of("/proc/self/gid_map"));
+    facts.setgroups_allowed = trim(text_of("/proc/self/setgroups")) != "deny";
+    facts.may_mount = facts.has_capability(cap_sys_admin) && owns_mount_namespace();
+}
+
+void read_limits_of_caller(HostFacts& facts)
+{
+    constexpr unsigned cap_setgid = 6;
+    constexpr unsigned cap_setuid = 7;
+    if (facts.in_user_namespace)
+        read_own_user_namespace(facts);
+    else
+        facts.may_mount = facts.is_privileged();
+    if (!facts.has_capability(cap_setuid) || !facts.has_capability(cap_setgid))
+        facts.subordinate_ids = read_subordinate_ids(facts.uid);
+}
+
+// A cgroup is the user's own when he may make directories in it and move processes out of it and into it.
+bool may_manage_cgroup(const std::string& directory)
+{
+    return ::access(directory.c_str(), W_OK) == 0 && ::access((directory + "/cgroup.procs").c_str(), W_OK) == 0;
+}
+
+void find_delegated_cgroup(HostFacts& facts)
+{
+    if (facts.is_privileged() || facts.cgroup_v2_mount_point.empty())
+        return;
+    std::string path = facts.cgroup_v2_own_path;
+    while (!path.empty() && may_manage_cgroup(facts.cgroup_v2_mount_point + path)) {
+        facts.cgroup_v2_delegated_path = path;
+        if (path == "/")
+            break;
+        path = parent_path(path);
+    }
+    if (facts.cgroup_v2_delegated_path.empty())
+        return;
+    std::string file = facts.cgroup_v2_mount_point + facts.cgroup_v2_delegated_path + "/cgroup.controllers";
+    facts.cgroup_v2_delegated_controllers =
+        to_strings(read_file(working_directory, file, small_file).value_or(std::string()), ' ');
+}
+
 bool apparmor_enabled()
 {
     auto text = read_file(working_directory, "/sys/module/apparmor/parameters/enabled", small_file);
@@ -228,6 +289,8 @@ Result<HostFacts> read_host_facts()
     facts.in_user_namespace = in_user_namespace();
     facts.effective_capabilities = TRY(effective_capabilities());
     facts.last_capability = last_capability();
+    read_limits_of_caller(facts);
+    find_delegated_cgroup(facts);
     facts.time_namespaces = exists(working_directory, "/proc/self/ns/time");
     facts.apparmor = apparmor_enabled();
     facts.selinux = exists(working_directory, "/sys/fs/selinux/enforce");

@@ -18,6 +18,25 @@ struct CgroupHierarchy {
     std::string own_path; // the caller's own cgroup below it, from /proc/self/cgroup
 };
 
+// User or group ids from `first` on; 64 bits, so that the end of the last one fits.
+struct IdRange {
+    uint64_t first = 0;
+    uint64_t count = 0;
+
+    uint64_t end() const { return first + count; }
+};
+
+// What a caller without privilege may map into a user namespace besides his own ids. Empty for privileged callers, who need
+// nobody's leave.
+struct SubordinateIds {
+    std::string user_name;     // as /etc/passwd has it; empty when it is not there
+    std::vector<IdRange> uids; // from /etc/subuid
+    std::vector<IdRange> gids; // from /etc/subgid
+    bool elsewhere = false;    // nsswitch.conf names another source than these files
+    std::string newuidmap;     // the setuid programs' paths; empty: not installed
+    std::string newgidmap;
+};
+
 struct HostFacts {
     // cgroups
     CgroupLayout cgroup_layout = CgroupLayout::none;
@@ -25,6 +44,10 @@ struct HostFacts {
     std::string cgroup_v2_mount_point; // "/sys/fs/cgroup" or "/sys/fs/cgroup/unified"; empty: none
     std::string cgroup_v2_own_path;
     std::vector<std::string> cgroup_v2_controllers; // of the root
+    // The highest cgroup at or above the caller's own in which a caller without privilege may make others and move processes
+    // ("/user.slice/user-1000.slice/user@1000.service"), and its controllers. Empty: none.
+    std::string cgroup_v2_delegated_path;
+    std::vector<std::string> cgroup_v2_delegated_controllers;
 
     // identity of the caller
     uint32_t uid = 0;
@@ -32,6 +55,21 @@ struct HostFacts {
     bool in_user_namespace = false;      // not the initial one
     uint64_t effective_capabilities = 0; // bits by capability number
     unsigned last_capability = 40;
+
+    // what the caller's user namespace allows
+    std::vector<IdRange> own_uids; // the ids that exist in it; empty in the initial one, which has all
+    std::vector<IdRange> own_gids;
+    bool setgroups_allowed = true;
+    bool may_mount = true; // in the mount namespace that the caller is in now
+    SubordinateIds subordinate_ids;
+
+    bool has_capability(unsigned number) const { return (effective_capabilities >> number & 1) != 0; }
+    // Root's powers over the host, and not only over a user namespace.
+    bool is_privileged() const
+    {
+        constexpr unsigned cap_sys_admin = 21;
+        return !in_user_namespace && has_capability(cap_sys_admin);
+    }
 
     // kernel and security modules
     bool time_namespaces = false;

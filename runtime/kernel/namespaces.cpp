@@ -40,10 +40,11 @@ Result<uint64_t> namespace_identity(pid_t pid, const std::string& name)
 Result<> write_id_maps(pid_t pid, const std::string& uid_map, const std::string& gid_map, bool deny_setgroups)
 {
     std::string directory = process_directory(pid);
-    TRY(write_control_file(working_directory, directory + "/uid_map", uid_map));
+    if (!uid_map.empty())
+        TRY(write_control_file(working_directory, directory + "/uid_map", uid_map));
     if (deny_setgroups)
         TRY(write_control_file(working_directory, directory + "/setgroups", "deny"));
-    return write_control_file(working_directory, directory + "/gid_map", gid_map);
+    return gid_map.empty() ? Result<>() : write_control_file(working_directory, directory + "/gid_map", gid_map);
 }
 
 Result<> write_time_offsets(pid_t pid, const std::string& lines)

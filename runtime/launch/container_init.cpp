@@ -10,12 +10,14 @@
 #include "launch/process_start.hpp"
 #include "setup/devices.hpp"
 #include "setup/hooks.hpp"
+#include "setup/identity.hpp"
 #include "setup/limits.hpp"
 #include "setup/network.hpp"
 #include "setup/root_filesystem.hpp"
 #include "setup/terminal.hpp"
 #include "spec/vocabulary.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <sched.h>
 
@@ -47,9 +49,7 @@ Result<> tie_to_launcher(InitContext& context)
 Result<> become_namespace_root(InitContext& context)
 {
     (void)TRY(context.channel().expect(MessageKind::ids_mapped));
-    if (context.plan.process.set_groups)
-        TRY(kernel::set_groups({}));
-    return kernel::set_ids(0, 0);
+    return setup::become_namespace_root(context.plan.process);
 }
 
 Result<> join_namespaces(InitContext& context)
@@ -57,6 +57,17 @@ Result<> join_namespaces(InitContext& context)
     if (!context.request.join_namespaces)
         return {}; // the intermediate process did it before the clone
     return join_planned_namespaces(context.plan.namespaces);
+}
+
+// Made here and not before the clone: in the user namespace of the container, whose root may.
+Result<> make_time_namespace(InitContext& context)
+{
+    TRY(kernel::unshare(CLONE_NEWTIME));
+    if (!context.plan.namespaces.time_offsets.empty())
+        TRY(kernel::write_time_offsets(0, context.plan.namespaces.time_offsets));
+    // unshare() moves only children to it.
+    Fd own = TRY(kernel::open_at(kernel::working_directory, "/proc/self/ns/time_for_children", O_RDONLY));
+    return kernel::join_namespace(own, CLONE_NEWTIME);
 }
 
 // Other processes of a shared pid namespace must not look into this one before it has become harmless (CVE-2016-9962).
@@ -96,7 +107,7 @@ Result<> mount_some(InitContext& context, size_t first, size_t last)
     setup::MountSource source = [&context](const plan::Mount& mount) {
         return setup::make_host_source(mount, context.plan.root.mount_label);
     };
-    if (context.conversation.user_namespace)
+    if (context.conversation.mount_sources)
         source = [&context](const plan::Mount& mount) { return source_from_launcher(context, mount); };
     return setup::mount_range(context.root, context.plan, first, last, source);
 }
@@ -214,6 +225,10 @@ bool has_joins(const plan::Plan& plan)
 {
     return !plan.namespaces.joins.empty();
 }
+bool has_new_time_namespace(const plan::Plan& plan)
+{
+    return plan.namespaces.new_time_namespace;
+}
 bool has_container_hooks(const plan::Plan& plan)
 {
     return !plan.hooks.create_container.empty() || !plan.hooks.start_container.empty();
@@ -255,6 +270,7 @@ constexpr Step steps[] = {
     {"end with the launcher", always, tie_to_launcher}, // first: nothing may be left of a killed create
     {"become root of the user namespace", any_user_namespace, become_namespace_root}, // all else needs its capabilities
     {"join namespaces", has_joins, join_namespaces},                                  // before anything is made in them
+    {"make a time namespace", has_new_time_namespace, make_time_namespace},           // its file in /proc is closed to the hidden
     {"hide from other processes", always, hide_from_others},       // after the id maps: they need our /proc files
     {"learn the host's pid", has_container_hooks, learn_host_pid}, // while the host's /proc is in view
     {"open the root file system", always, open_root_file_system},
@@ -297,6 +313,19 @@ std::vector<std::string> init_step_names(const plan::Plan& plan)
     return names;
 }
 
+namespace {
+
+std::string join_hint(int code)
+{
+    if (code == EPERM)
+        return "joining needs root in the user namespace that owns it: join that one too, {\"type\": \"user\", \"path\": ...}, "
+               "or "
+               "run brig as root";
+    return "linux.namespaces: is that file a namespace of the given type?";
+}
+
+} // namespace
+
 Result<> join_planned_namespaces(const plan::Namespaces& namespaces)
 {
     // All files are opened first: joining the mount namespace changes what the later paths mean.
@@ -306,14 +335,19 @@ Result<> join_planned_namespaces(const plan::Namespaces& namespaces)
     for (size_t index = 0; index < files.size(); index++) {
         const plan::NamespaceJoin& join = namespaces.joins[index];
         const auto& word = spec::namespace_word(join.type);
+        // A user namespace may forbid setgroups for good: groups of a privileged caller must not go in with him.
+        if (join.type == spec::NamespaceType::user)
+            (void)kernel::set_groups({});
         auto joined = kernel::join_namespace(files[index], word.clone_flag);
         if (!joined && joined.error().code() == EINVAL && join.type == spec::NamespaceType::user)
             continue; // it is our own
-        if (!joined)
-            return failure(std::move(joined)
-                               .error()
-                               .during(fmt::format("{} namespace {}", word.name, one_line(join.host_path)))
-                               .with_hint("linux.namespaces: is that file a namespace of the given type?"));
+        if (joined)
+            continue;
+        std::string hint = join_hint(joined.error().code());
+        return failure(std::move(joined)
+                           .error()
+                           .during(fmt::format("{} namespace {}", word.name, one_line(join.host_path)))
+                           .with_hint(std::move(hint)));
     }
     return {};
 }
@@ -322,6 +356,7 @@ Conversation conversation_of(const plan::Plan& plan, bool seccomp_notifies)
 {
     Conversation conversation;
     conversation.user_namespace = any_user_namespace(plan);
+    conversation.mount_sources = plan.root.sources_from_launcher;
     conversation.cgroup = true;
     conversation.root_ready = launcher_waits_for_root(plan);
     conversation.seccomp = plan.seccomp.has_value();

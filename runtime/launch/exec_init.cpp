@@ -5,6 +5,7 @@
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
 #include "launch/process_start.hpp"
+#include "setup/identity.hpp"
 #include "setup/limits.hpp"
 #include "setup/terminal.hpp"
 
@@ -28,9 +29,7 @@ Result<> prepare(ExecInitRequest& request, StartContext& start)
         TRY_DURING("final", setup::apply_cpu_affinity(request.process.exec_cpu_affinity->final));
     if (request.user_namespace) {
         (void)TRY(start.channel.expect(MessageKind::ids_mapped));
-        if (request.process.set_groups)
-            TRY(kernel::set_groups({}));
-        TRY(kernel::set_ids(0, 0));
+        TRY(setup::become_namespace_root(request.process));
     }
     TRY(kernel::new_session());
     if (request.process.terminal) {

@@ -4,10 +4,10 @@
 #include "base/text.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
-#include "kernel/namespaces.hpp"
 #include "kernel/process.hpp"
 #include "kernel/sockets.hpp"
 #include "launch/container_init.hpp"
+#include "launch/id_maps.hpp"
 #include "launch/init_guard.hpp"
 #include "launch/launchers_limits.hpp"
 #include "launch/process_start.hpp"
@@ -30,14 +30,6 @@ plan::Cgroup part_of(const plan::Cgroup& plan, bool unified)
     std::erase_if(part.directories, [&](const auto& directory) { return directory.unified != unified; });
     part.filter_devices = plan.filter_devices && unified;
     return part;
-}
-
-std::string id_map_lines(const std::vector<spec::IdMapping>& mappings)
-{
-    std::string lines;
-    for (const auto& mapping : mappings)
-        lines += fmt::format("{} {} {}\n", mapping.container_id, mapping.host_id, mapping.size);
-    return lines;
 }
 
 // The launcher's half of the conversation.
@@ -65,8 +57,7 @@ private:
         const plan::Plan& plan = m_request.plan;
         if (m_conversation.user_namespace) {
             if (plan.namespaces.has_new(CLONE_NEWUSER))
-                TRY(kernel::write_id_maps(m_launched.pid, id_map_lines(plan.namespaces.uid_mappings),
-                                          id_map_lines(plan.namespaces.gid_mappings), !plan.process.set_groups));
+                TRY(write_id_maps(m_launched.pid, plan.namespaces, !plan.process.set_groups));
             TRY(apply_launchers_limits(m_launched.pid, plan.process));
             TRY(m_launched.channel.send(MessageKind::ids_mapped));
         }

@@ -25,7 +25,7 @@ std::string_view message_name(MessageKind kind)
     return "an unknown message";
 }
 
-Sequence::Sequence(const Conversation& conversation) : m_mount_sources(conversation.user_namespace)
+Sequence::Sequence(const Conversation& conversation) : m_mount_sources(conversation.mount_sources)
 {
     if (conversation.root_ready)
         m_expected.push_back(MessageKind::root_ready);

@@ -6,7 +6,7 @@
 //   ids_mapped --------------------------------------> becomes uid 0            user namespaces only; limits are set, too
 //                                                      mounts what needs no cgroup
 //   cgroup_ready {join files} -----------------------> joins, new cgroup namespace
-//          <----------------------------------------- mount_source_needed {index}   repeated, user namespaces only
+//          <----------------------------------------- mount_source_needed {index}   repeated; user namespaces of the host's root
 //   mount_source {mount} ----------------------------> attaches it
 //                                                      mounts the rest, devices
 //          <----------------------------------------- root_ready               with prestart/createRuntime hooks or a user namespace
@@ -56,7 +56,8 @@ std::string_view message_name(MessageKind kind);
 
 // Which parts of the conversation this start has; both sides derive it from the Plan.
 struct Conversation {
-    bool user_namespace = false;   // new or joined: ids_mapped, mount_source
+    bool user_namespace = false;   // new or joined: ids_mapped
+    bool mount_sources = false;    // mount_source_needed, mount_source
     bool cgroup = false;           // cgroup_ready
     bool root_ready = false;       // root_ready, hooks_done: with runtime hooks, or in a user namespace
     bool seccomp = false;          // seccomp_program

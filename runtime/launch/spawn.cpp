@@ -8,6 +8,7 @@
 #include "launch/channel.hpp"
 #include "launch/container_init.hpp"
 
+#include <cerrno>
 #include <sched.h>
 
 namespace brig::launch {
@@ -19,8 +20,8 @@ bool needs_intermediate(const SpawnPlan& plan)
     if (plan.join_flags != 0)
         return true;
     const plan::Namespaces& namespaces = *plan.namespaces;
-    return namespaces.new_time_namespace || namespaces.joins_type(spec::NamespaceType::user)
-           || namespaces.joins_type(spec::NamespaceType::pid) || namespaces.joins_type(spec::NamespaceType::time)
+    return namespaces.joins_type(spec::NamespaceType::user) || namespaces.joins_type(spec::NamespaceType::pid)
+           || namespaces.joins_type(spec::NamespaceType::time)
            || (!namespaces.joins.empty() && namespaces.has_new(CLONE_NEWUSER));
 }
 
@@ -29,30 +30,47 @@ uint64_t parent_flag(const SpawnPlan& plan)
     return plan.child_of_callers_parent ? CLONE_PARENT : 0;
 }
 
+// What a host forbids its users has the same few errno as everything else.
+Error explain_clone(Error error, uint64_t flags)
+{
+    bool user_namespace = (flags & CLONE_NEWUSER) != 0;
+    if (error.code() == ENOSPC)
+        return std::move(error).with_hint(
+            "the host's limit of namespaces is reached: see sysctl user.max_user_namespaces and its "
+            "neighbours, and how deep user namespaces are nested (32 at most)");
+    if (error.code() == EPERM && user_namespace)
+        return std::move(error).with_hint(
+            "the host forbids ordinary users a user namespace: sysctl "
+            "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0, a "
+            "seccomp profile around brig, or a chroot; or run as root");
+    if (error.code() == EPERM)
+        return std::move(error).with_hint("new namespaces need CAP_SYS_ADMIN: run brig as root, or add {\"type\": \"user\"} with "
+                                          "uidMappings and gidMappings (brig spec --rootless shows how)");
+    return error;
+}
+
 Result<Spawned> spawn_directly(const SpawnPlan& plan, const std::function<void(bool)>& child_main)
 {
-    auto outcome =
-        TRY(kernel::clone_process({.flags = plan.namespaces->new_flags | parent_flag(plan), .cgroup = plan.cgroup.get()}));
-    if (outcome.in_child) {
+    auto outcome = kernel::clone_process({.flags = plan.namespaces->new_flags | parent_flag(plan), .cgroup = plan.cgroup.get()});
+    if (!outcome)
+        return failure(explain_clone(std::move(outcome).error(), plan.namespaces->new_flags));
+    if (outcome->in_child) {
         child_main(false);
         kernel::exit_now(1);
     }
-    return Spawned{outcome.pid, std::move(outcome.pidfd)};
+    return Spawned{outcome->pid, std::move(outcome->pidfd)};
 }
 
 Result<> join_all(const SpawnPlan& plan)
 {
     // Before it can be seen: a process of the container must not find descriptors of the host here (CVE-2016-9962).
     TRY(kernel::set_dumpable(false));
-    if (plan.join_flags != 0)
-        return kernel::join_namespace(plan.join_pidfd, plan.join_flags);
-    TRY(join_planned_namespaces(*plan.namespaces));
-    if (!plan.namespaces->new_time_namespace)
-        return {};
-    TRY(kernel::unshare(CLONE_NEWTIME));
-    if (plan.namespaces->time_offsets.empty())
-        return {};
-    return kernel::write_time_offsets(0, plan.namespaces->time_offsets);
+    if (plan.join_flags == 0)
+        return join_planned_namespaces(*plan.namespaces);
+    // The user namespace may forbid setgroups for good: groups of a privileged caller must not go in with him.
+    if ((plan.join_flags & CLONE_NEWUSER) != 0)
+        (void)kernel::set_groups({});
+    return kernel::join_namespace(plan.join_pidfd, plan.join_flags);
 }
 
 // Joins, clones the child as a sibling and hands its pidfd over. In the child it does not return.

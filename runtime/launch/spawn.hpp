@@ -1,7 +1,7 @@
 // How the child comes to life: one clone3, directly or from an intermediate process that joins namespaces first.
 //
-// Runs in: the launcher; `child_main` in the child. The intermediate process is needed where setns changes only children (pid,
-// time) or must come before the clone (user); the child is then cloned with CLONE_PARENT, so that it is the caller's child.
+// Runs in: the launcher; `child_main` in the child. The intermediate process is needed where setns changes only children (pid)
+// or must come before the clone (user); the child is then cloned with CLONE_PARENT, so that it is the caller's child.
 #pragma once
 
 #include "base/fd.hpp"

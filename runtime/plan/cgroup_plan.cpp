@@ -10,8 +10,6 @@ namespace brig::plan {
 
 namespace {
 
-constexpr unsigned cap_sys_admin = 21;
-
 bool has(const std::vector<std::string>& list, std::string_view item)
 {
     return std::find(list.begin(), list.end(), item) != list.end();
@@ -21,7 +19,7 @@ bool has(const std::vector<std::string>& list, std::string_view item)
 // There is nothing to filter then: the kernel refuses mknod of devices outside of the initial user namespace.
 bool is_privileged(const HostFacts& facts)
 {
-    return !facts.in_user_namespace && (facts.effective_capabilities & (uint64_t(1) << cap_sys_admin)) != 0;
+    return facts.is_privileged();
 }
 
 // ---- the path --------------------------------------------------------------------------------------------------------
@@ -73,7 +71,7 @@ std::vector<CgroupDirectory> make_directories(const std::string& path, const Hos
         CgroupDirectory directory;
         directory.mount_point = facts.cgroup_v2_mount_point;
         directory.path = path_in_v2(path, facts);
-        directory.controllers = facts.cgroup_v2_controllers;
+        directory.controllers = is_privileged(facts) ? facts.cgroup_v2_controllers : facts.cgroup_v2_delegated_controllers;
         directory.unified = true;
         directories.push_back(std::move(directory));
     }
@@ -207,13 +205,36 @@ Result<Cgroup> make_plan_without_cgroup(const spec::Resources& resources, const 
     return Cgroup();
 }
 
-Error no_hierarchy(const HostFacts& facts)
+Error no_hierarchy()
 {
-    if (facts.cgroup_layout == CgroupLayout::none)
-        return Error(ErrorKind::not_supported, "no cgroup hierarchy is mounted")
-            .with_hint("mount one: mount -t cgroup2 none /sys/fs/cgroup");
-    return Error(ErrorKind::not_supported, "cgroup v1 needs root in the host's user namespace")
-        .with_hint("boot with cgroup v2, or use --cgroup-manager=disabled and no limits");
+    return Error(ErrorKind::not_supported, "no cgroup hierarchy is mounted")
+        .with_hint("mount one: mount -t cgroup2 none /sys/fs/cgroup");
+}
+
+// ---- without privilege -------------------------------------------------------------------------------------------------
+
+bool is_delegated(const std::string& path, const HostFacts& facts)
+{
+    const std::string& top = facts.cgroup_v2_delegated_path;
+    return !top.empty() && path.starts_with(top == "/" ? top : top + "/");
+}
+
+Error not_delegated(const std::string& limit, const std::string& path, const HostFacts& facts)
+{
+    if (facts.cgroup_layout != CgroupLayout::v2)
+        return Error(ErrorKind::not_supported,
+                     fmt::format("{} cannot be kept without root: cgroup v1 hierarchies are root's alone", limit))
+            .with_hint("remove the limit, run brig as root, or boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1)");
+    if (facts.cgroup_v2_delegated_path.empty())
+        return Error(ErrorKind::not_supported,
+                     fmt::format("{} cannot be kept: brig's own cgroup {} is not delegated to this user", limit,
+                                 one_line(facts.cgroup_v2_own_path)))
+            .with_hint("start brig in a cgroup of the user's: systemd-run --user --scope -p Delegate=yes brig ...; or remove the "
+                       "limit");
+    return Error(ErrorKind::not_supported, fmt::format("{} cannot be kept: linux.cgroupsPath leads to {}, which is not below {}, "
+                                                       "the cgroup that is delegated to this user",
+                                                       limit, one_line(path), one_line(facts.cgroup_v2_delegated_path)))
+        .with_hint("give a relative linux.cgroupsPath or none");
 }
 
 } // namespace
@@ -228,13 +249,18 @@ Result<Cgroup> make_cgroup_plan(const CgroupRequest& request, const spec::Resour
         return failure(Error(ErrorKind::not_supported, "the systemd cgroup driver is not in this version of brig")
                            .with_hint("use the cgroupfs driver: dockerd --exec-opt native.cgroupdriver=cgroupfs, or "
                                       "SystemdCgroup = false in containerd's configuration"));
-    if (!is_privileged(facts) && request.cgroups_path.empty() && TRY(first_limit(wanted)).empty())
+    std::string path = TRY(wanted_path(request));
+    if (!is_privileged(facts) && !is_delegated(path_in_v2(path, facts), facts)) {
+        auto limit = TRY(first_limit(wanted));
+        if (!limit.empty())
+            return failure(not_delegated(limit, path_in_v2(path, facts), facts));
         return Cgroup();
+    }
     Cgroup plan;
     plan.driver = CgroupDriver::file_system;
-    plan.directories = make_directories(TRY(wanted_path(request)), facts);
+    plan.directories = make_directories(path, facts);
     if (plan.directories.empty())
-        return failure(no_hierarchy(facts));
+        return failure(no_hierarchy());
     TRY(add_limits(plan.directories, wanted));
     if (plan.directories.size() > 1)
         for (auto& directory : plan.directories)

@@ -19,8 +19,8 @@ struct CgroupRequest {
     std::string id;
     // linux.cgroupsPath. Absolute: below each hierarchy's mount point. Relative: below the caller's own cgroup (v1) or
     // beside it (v2, where a cgroup with processes cannot have limited children). Empty: the id as relative path, as in
-    // runc, so that limits of the caller hold for its containers; without privilege no cgroup at all unless a limit asks
-    // for one.
+    // runc, so that limits of the caller hold for its containers. Without privilege only a path below a delegated cgroup v2
+    // can be had; a container that asks for no limit then runs in the caller's own cgroup, any other is refused.
     std::string cgroups_path;
     CgroupDriver driver = CgroupDriver::file_system;
 };

@@ -4,6 +4,7 @@
 #include "plan/annotations.hpp"
 #include "plan/cgroup_plan.hpp"
 #include "plan/mount_plan.hpp"
+#include "plan/user_namespace.hpp"
 #include "spec/sysctl.hpp"
 #include "spec/vocabulary.hpp"
 
@@ -85,6 +86,37 @@ Result<std::vector<NetDevice>> plan_net_devices(const spec::Linux& linux, const 
     return planned;
 }
 
+bool has_user_namespace(const Namespaces& namespaces)
+{
+    return namespaces.has_new(CLONE_NEWUSER) || namespaces.joins_type(spec::NamespaceType::user);
+}
+
+// Who writes the id maps, and whether the process may set groups: the second follows from the first.
+Result<> plan_ids(Plan& plan, const spec::Spec& spec, const HostFacts& facts)
+{
+    if (!has_user_namespace(plan.namespaces))
+        return check_ids_exist(spec.process->user, facts);
+    if (!plan.namespaces.has_new(CLONE_NEWUSER))
+        return {};
+    TRY(check_ids_mapped(spec.process->user, *spec.linux));
+    auto writers = TRY(choose_id_map_writers(*spec.linux, facts));
+    plan.namespaces.host_newuidmap = std::move(writers.host_newuidmap);
+    plan.namespaces.host_newgidmap = std::move(writers.host_newgidmap);
+    plan.process.set_groups = writers.set_groups;
+    plan.process.groups_may_be_fixed = false;
+    return {};
+}
+
+Result<> check_groups(const Process& process)
+{
+    if (process.set_groups || process.additional_gids.empty())
+        return {};
+    return failure(
+        Error(ErrorKind::not_supported, "process.user.additionalGids cannot be set: this user namespace forbids setgroups")
+            .with_hint("it maps only the caller's own group: map subordinate groups too (/etc/subgid, newgidmap), or "
+                       "remove additionalGids"));
+}
+
 } // namespace
 
 Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const HostFacts& facts)
@@ -98,7 +130,7 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     plan.hostname = spec.hostname;
     plan.domainname = spec.domainname;
     plan.namespaces = TRY(plan_namespaces(linux, facts));
-    bool user_namespace = plan.namespaces.has_new(CLONE_NEWUSER) || plan.namespaces.joins_type(spec::NamespaceType::user);
+    bool user_namespace = has_user_namespace(plan.namespaces);
 
     const spec::Resources* resources = linux.resources ? &*linux.resources : nullptr;
     plan.cgroup = TRY(make_cgroup_plan({request.id, linux.cgroups_path, request.cgroup_driver}, resources, facts));
@@ -106,8 +138,9 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
         return failure(Error(ErrorKind::not_supported, "linux.mountLabel: this host has no SELinux")
                            .with_hint("remove the label from config.json, or enable SELinux"));
     plan.root = TRY(make_root_plan(spec, request.host_bundle, request.root_switch, facts));
-    // In a user namespace every mount source comes over the channel, which carries the cgroup first.
-    if (user_namespace)
+    plan.root.sources_from_launcher = user_namespace && facts.may_mount;
+    // Sources from the launcher come over the channel, which carries the cgroup first.
+    if (plan.root.sources_from_launcher)
         plan.root.mounts_before_cgroup = 0;
     plan.net_devices = TRY(plan_net_devices(linux, facts));
     if (linux.intel_rdt)
@@ -116,6 +149,8 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
         plan.sysctls.push_back({TRY(spec::parse_sysctl(name)).path, value});
 
     plan.process = TRY(make_process_plan(*spec.process, facts, user_namespace));
+    TRY(plan_ids(plan, spec, facts));
+    TRY(check_groups(plan.process));
     plan.process.env.insert(plan.process.env.end(), request.extra_environment.begin(), request.extra_environment.end());
     plan.process.env = deduplicated_environment(plan.process.env);
     plan.process.personality = linux.personality;

@@ -107,7 +107,7 @@ Result<> complete_bind(Mount& mount, const spec::Mount& source, const std::strin
     return {};
 }
 
-Result<> complete_id_mappings(Mount& mount, const spec::Spec& spec)
+Result<> complete_id_mappings(Mount& mount, const spec::Spec& spec, const HostFacts& facts)
 {
     if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
         return failure(ErrorKind::invalid, "uidMappings and gidMappings of a mount must come together");
@@ -129,6 +129,9 @@ Result<> complete_id_mappings(Mount& mount, const spec::Spec& spec)
     if (mount.kind == MountKind::cgroup_v1 || mount.kind == MountKind::cgroup_v2)
         return failure(Error(ErrorKind::invalid, "a mount of cgroups cannot be id-mapped")
                            .with_hint("remove idmap, uidMappings and gidMappings"));
+    if (!facts.is_privileged())
+        return failure(Error(ErrorKind::not_supported, "an id-mapped mount needs root in the host's own user namespace")
+                           .with_hint("run brig as root, or give the files to the container's ids with chown"));
     return {};
 }
 
@@ -153,7 +156,7 @@ Result<Mount> plan_mount(const spec::Mount& source, const spec::Spec& spec, cons
         return failure(ErrorKind::invalid, "the option copy-symlink is for bind mounts");
     if (mount.options.tmpcopyup && mount.type != "tmpfs")
         return failure(ErrorKind::invalid, "the option tmpcopyup is for mounts of type tmpfs");
-    TRY(complete_id_mappings(mount, spec));
+    TRY(complete_id_mappings(mount, spec, facts));
     TRY(check_devpts_group(mount, spec));
     TRY(check_proc_destination(mount));
     return mount;

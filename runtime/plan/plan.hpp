@@ -29,6 +29,8 @@ struct Namespaces {
     std::vector<NamespaceJoin> joins; // user first, mount last
     std::vector<spec::IdMapping> uid_mappings;
     std::vector<spec::IdMapping> gid_mappings;
+    std::string host_newuidmap; // the setuid program that writes the uid map; empty: the launcher writes it itself
+    std::string host_newgidmap;
     std::string time_offsets; // lines for /proc/<pid>/timens_offsets
     bool bring_loopback_up = false;
 
@@ -114,6 +116,9 @@ struct RootFilesystem {
     size_t mounts_before_cgroup = 0; // these do not need the cgroup; the init joins it after them
     bool populate_dev = false;       // false when /dev is a bind mount or the host's devtmpfs
     bool bind_devices = false;       // user namespaces cannot mknod: the host's nodes are bound
+    // In a user namespace the launcher clones the sources of binds, which root's own files may be; a launcher without that
+    // power leaves it to the init, which has the powers of its namespace and the host rights of the user.
+    bool sources_from_launcher = false;
     std::vector<DeviceNode> devices;
     std::vector<Link> links;
     std::vector<std::string> masked_paths;
@@ -148,13 +153,15 @@ struct Process {
     uint32_t uid = 0;
     uint32_t gid = 0;
     std::vector<uint32_t> additional_gids;
-    bool set_groups = true; // false where the user namespace forbids setgroups
+    bool set_groups = true;           // false where the user namespace forbids setgroups
+    bool groups_may_be_fixed = false; // a joined user namespace may forbid it: then only a wish for groups is an error
     uint32_t umask = 022;
     Capabilities capabilities;
     std::vector<std::string> dropped_capabilities; // asked for, but the caller does not have them: a warning each
     std::vector<Rlimit> rlimits;
     bool no_new_privileges = false;
     std::optional<int> oom_score_adj;
+    bool oom_score_may_fail = false; // as in runc, a caller without privilege goes on with the score that it has
     std::string apparmor_profile;
     std::string selinux_label;
     std::optional<spec::Scheduler> scheduler;

@@ -92,6 +92,8 @@ Json namespaces_of(const Namespaces& namespaces)
         }));
     add(object, "uidMappings", id_mappings(namespaces.uid_mappings));
     add(object, "gidMappings", id_mappings(namespaces.gid_mappings));
+    add(object, "uidMapWriter", namespaces.host_newuidmap);
+    add(object, "gidMapWriter", namespaces.host_newgidmap);
     add(object, "timeOffsets", namespaces.time_offsets);
     add(object, "bringLoopbackUp", namespaces.bring_loopback_up);
     return object;

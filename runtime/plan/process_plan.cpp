@@ -88,6 +88,8 @@ Result<Process> make_process_plan(const spec::Process& asked, const HostFacts& f
     process.uid = asked.user.uid;
     process.gid = asked.user.gid;
     process.additional_gids = asked.user.additional_gids;
+    process.set_groups = user_namespace || facts.setgroups_allowed;
+    process.groups_may_be_fixed = user_namespace;
     process.umask = asked.user.umask.value_or(022);
     if (asked.capabilities)
         process.capabilities = plan_capabilities(*asked.capabilities, facts, user_namespace, process);
@@ -98,6 +100,7 @@ Result<Process> make_process_plan(const spec::Process& asked, const HostFacts& f
     }
     process.no_new_privileges = asked.no_new_privileges;
     process.oom_score_adj = asked.oom_score_adj;
+    process.oom_score_may_fail = facts.uid != 0 || facts.in_user_namespace;
     process.apparmor_profile = asked.apparmor_profile;
     process.selinux_label = asked.selinux_label;
     process.scheduler = asked.scheduler;

@@ -88,14 +88,39 @@ Result<> set_ambient(uint64_t set)
 
 } // namespace
 
+Result<> set_supplementary_groups(const plan::Process& process, const std::vector<gid_t>& groups)
+{
+    if (!process.set_groups)
+        return {};
+    auto set = kernel::set_groups(groups);
+    if (set || set.error().code() != EPERM || !process.groups_may_be_fixed)
+        return set;
+    if (process.additional_gids.empty())
+        return {};
+    return failure(std::move(set).error().with_hint(
+        "the user namespace forbids setgroups: remove process.user.additionalGids, or map subordinate groups (/etc/subgid)"));
+}
+
+Result<> become_namespace_root(const plan::Process& process)
+{
+    TRY(set_supplementary_groups(process, {}));
+    auto root = kernel::set_ids(0, 0);
+    if (root || root.error().code() != EINVAL)
+        return root;
+    return kernel::set_ids(process.uid, process.gid);
+}
+
 Result<> become_user(const plan::Process& process)
 {
     TRY(drop_bounding(process.capabilities.bounding));
     // Leaving uid 0 clears the permitted set, from which the container's own sets are then taken.
     TRY(kernel::set_keep_capabilities(true));
-    if (process.set_groups)
-        TRY(kernel::set_groups(process.additional_gids));
-    TRY(kernel::set_ids(process.uid, process.gid));
+    TRY(set_supplementary_groups(process, process.additional_gids));
+    auto changed = kernel::set_ids(process.uid, process.gid);
+    if (!changed && changed.error().code() == EINVAL)
+        return failure(std::move(changed).error().with_hint(
+            "this ID is not mapped in the user namespace: see linux.uidMappings, linux.gidMappings and /proc/PID/uid_map"));
+    TRY(std::move(changed));
     TRY(kernel::set_keep_capabilities(false));
     TRY(set_capabilities(process.capabilities));
     return set_ambient(process.capabilities.ambient);

@@ -17,6 +17,13 @@ namespace brig::setup {
 // setgroups, setgid, setuid with capabilities kept, then the five sets; ambient last. Bounding is dropped first, while
 // CAP_SETPCAP is there. libcap does the work.
 Result<> become_user(const plan::Process& process);
+
+// In a user namespace, before anything is set up in it: its root, or the process's own user where 0 is not mapped; the groups of
+// the caller go. The powers over the namespace come from being in it first, and stay.
+Result<> become_namespace_root(const plan::Process& process);
+
+// Nothing where the user namespace forbids it and the process asks for no groups; else an error that says so.
+Result<> set_supplementary_groups(const plan::Process& process, const std::vector<gid_t>& groups);
 Result<> apply_no_new_privileges(const plan::Process& process);
 
 // The label of the next execve: AppArmor's and SELinux's files below a verified procfs.

@@ -57,7 +57,7 @@ Result<> apply_oom_score(const kernel::Procfs& procfs, pid_t pid, const plan::Pr
     auto written = procfs.write(file, wanted);
     if (written || (written.error().code() != EACCES && written.error().code() != EPERM))
         return written;
-    if (kernel::effective_uid() != 0)
+    if (process.oom_score_may_fail)
         return {};
     return failure(std::move(written).error().with_hint(fmt::format(
         "it is {} now, and lowering it needs CAP_SYS_RESOURCE: ask for at least that in process.oomScoreAdj", current)));

@@ -50,6 +50,7 @@ class Runtime:
         self.root = self.folder / "state"
         self.log = self.folder / "log.json"
         self.ids = []
+        self.prefix = ()  # a program that runs the runtime, such as setpriv: for every call
         self._calls = itertools.count()
         self._spawned = []
 
@@ -59,7 +60,7 @@ class Runtime:
         """argv with the global flags that containerd gives, or with `flags` instead of them."""
         if flags is None:
             flags = ["--root", self.root, "--log", self.log, "--log-format", "json"]
-        return [self.binary, *map(str, flags), *map(str, arguments)]
+        return [*map(str, self.prefix), self.binary, *map(str, flags), *map(str, arguments)]
 
     def call(self, *arguments, flags=None, input=None, timeout=60, prefix=(), **popen):
         """Run to the end.  Output goes through files: a detached container keeps it open.

@@ -20,7 +20,8 @@ bool accepts(const Conversation& conversation, const std::vector<MessageKind>& m
 
 const Conversation plain = {};
 const Conversation with_hooks = {.root_ready = true};
-const Conversation with_users = {.user_namespace = true, .root_ready = true};
+const Conversation with_users = {.user_namespace = true, .mount_sources = true, .root_ready = true};
+const Conversation without_privilege = {.user_namespace = true, .root_ready = true};
 const Conversation with_listener = {.seccomp = true, .seccomp_listener = true};
 
 } // namespace
@@ -57,6 +58,7 @@ Test(sequence, refuses_what_is_not_part_of_it)
     using enum MessageKind;
     cr_assert_not(accepts(plain, {root_ready, ready}));
     cr_assert_not(accepts(plain, {mount_source_needed, ready}), "only a user namespace asks the launcher for mounts");
+    cr_assert_not(accepts(without_privilege, {mount_source_needed, root_ready, ready}), "this launcher may not mount");
     cr_assert_not(accepts(plain, {start}), "the launcher's own messages cannot come from the init");
     cr_assert_not(accepts(plain, {static_cast<MessageKind>(0)}));
     cr_assert_not(accepts(plain, {static_cast<MessageKind>(255)}));

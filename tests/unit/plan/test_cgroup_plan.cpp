@@ -548,25 +548,51 @@ Test(cgroup_plan, without_a_driver_no_limit_is_accepted)
     cr_expect(make_cgroup_plan(request, &resources, rootless).has_value());
 }
 
-Test(cgroup_plan, without_privilege_a_cgroup_is_made_only_when_asked_for)
+Test(cgroup_plan, without_privilege_a_cgroup_is_made_where_one_is_delegated)
 {
     auto facts = v2_host();
     facts.in_user_namespace = true;
     facts.cgroup_v2_own_path = "/user.slice/me.service/app";
+    facts.cgroup_v2_delegated_path = "/user.slice/me.service";
+    facts.cgroup_v2_delegated_controllers = {"memory", "pids"};
     auto plan = make_cgroup_plan(request_for(""), nullptr, facts);
-    cr_expect(plan && plan->directories.empty());
-
-    spec::Resources resources;
-    resources.pids_limit = 5;
-    plan = make_cgroup_plan(request_for(""), &resources, facts);
     cr_assert(plan && plan->directories.size() == 1);
     cr_expect(plan->directories[0].path == "/user.slice/me.service/box");
     cr_expect(!plan->filter_devices);
 
+    spec::Resources resources;
+    resources.pids_limit = 5;
+    cr_expect(make_cgroup_plan(request_for(""), &resources, facts).has_value());
+    resources.cpu.emplace().shares = 100;
+    plan = make_cgroup_plan(request_for(""), &resources, facts);
+    cr_expect(!plan && contains(plan.error().message(), "controller cpu"), "this one is not delegated");
+}
+
+Test(cgroup_plan, without_privilege_and_delegation_no_limit_is_accepted)
+{
+    auto facts = v2_host();
+    facts.in_user_namespace = true;
+    spec::Resources resources;
+    resources.pids_limit = 5;
+    for (const char* path : {"", "/x", "x"}) {
+        auto plan = make_cgroup_plan(request_for(path), nullptr, facts);
+        cr_expect(plan && plan->directories.empty() && plan->driver == CgroupDriver::none);
+        plan = make_cgroup_plan(request_for(path), &resources, facts);
+        cr_assert(!plan);
+        cr_expect(plan.error().kind() == ErrorKind::not_supported);
+        cr_expect(contains(plan.error().message(), "linux.resources.pids.limit"), "%s", plan.error().message().c_str());
+        cr_expect(contains(plan.error().hint(), "systemd-run --user"));
+    }
+    facts.cgroup_v2_delegated_path = "/user.slice/me.service";
+    auto plan = make_cgroup_plan(request_for("/user.slice/me.service-of-another/x"), &resources, facts);
+    cr_expect(!plan && contains(plan.error().message(), "not below /user.slice/me.service,"));
+    cr_expect_not(make_cgroup_plan(request_for("/user.slice/me.service"), &resources, facts), "its processes are others");
+
     auto v1 = v1_host();
     v1.in_user_namespace = true;
     plan = make_cgroup_plan(request_for("/x"), &resources, v1);
-    cr_expect(!plan && plan.error().kind() == ErrorKind::not_supported);
+    cr_expect(!plan && contains(plan.error().message(), "cgroup v1"));
+    cr_expect(make_cgroup_plan(request_for("/x"), nullptr, v1)->directories.empty());
 }
 
 // ---- devices ---------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ struct Request {
         spec.root = spec::Root{"rootfs", false};
         spec.linux = spec::Linux{};
         facts.cgroup_layout = CgroupLayout::v2;
+        facts.effective_capabilities = ~uint64_t{0};
     }
     Request& mount(const std::string& destination, const std::string& type, const std::string& source,
                    const std::vector<std::string>& options = {})
@@ -209,6 +210,8 @@ Test(mount_plan, idmap_takes_the_containers_mappings)
     cr_expect_eq(mount.uid_mappings[0].host_id, 1000u);
     cr_expect_eq(mount.gid_mappings[0].host_id, 2000u);
     cr_expect(mount.options.recursive_idmap);
+    request.facts.in_user_namespace = true;
+    cr_expect(contains(request.refusal(ErrorKind::not_supported), "an id-mapped mount needs root"));
 }
 
 Test(mount_plan, mappings_of_a_mount_are_its_own)

@@ -79,7 +79,7 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     planned.spec = TRY(spec::read_spec(request.config_text));
     HostFacts facts = TRY(kernel::read_host_facts());
     if (context.rootless)
-        TRY(plan::add_user_namespace_if_needed(planned.spec, facts));
+        TRY(plan::adapt_to_caller(planned.spec, facts));
     TRY(spec::check_spec(planned.spec));
     plan::PlanRequest plan_request;
     plan_request.id = request.id;

@@ -107,19 +107,18 @@ bool has_namespace(const spec::Linux& linux, spec::NamespaceType type)
     return std::ranges::any_of(linux.namespaces, [&](const spec::Namespace& entry) { return entry.type == type; });
 }
 
-bool is_unmapped_group(const std::string& option, const std::vector<spec::IdMapping>& mappings)
+template<typename Exists> void drop_terminal_group(spec::Spec& spec, Exists exists)
 {
-    constexpr std::string_view name = "gid=";
-    auto gid = option.starts_with(name) ? parse_unsigned(std::string_view(option).substr(name.size())) : Result<uint64_t>(0);
-    return gid && !maps(mappings, *gid);
-}
-
-void drop_unmapped_terminal_group(spec::Spec& spec)
-{
+    auto is_unknown = [&](const std::string& option) {
+        constexpr std::string_view name = "gid=";
+        if (!option.starts_with(name))
+            return false;
+        auto gid = parse_unsigned(std::string_view(option).substr(name.size()));
+        return gid && !exists(*gid);
+    };
     for (auto& mount : spec.mounts)
         if (mount.type == "devpts")
-            std::erase_if(mount.options,
-                          [&](const std::string& option) { return is_unmapped_group(option, spec.linux->gid_mappings); });
+            std::erase_if(mount.options, is_unknown);
 }
 
 Result<> check_mapped(const IdKind& kind, const std::vector<spec::IdMapping>& mappings, uint32_t id, const HostFacts& facts)
@@ -138,11 +137,14 @@ Result<> check_mapped(const IdKind& kind, const std::vector<spec::IdMapping>& ma
 
 } // namespace
 
-Result<> add_user_namespace_if_needed(spec::Spec& spec, const HostFacts& facts)
+Result<> adapt_to_caller(spec::Spec& spec, const HostFacts& facts)
 {
     constexpr unsigned cap_sys_admin = 21;
-    bool is_needed = facts.uid != 0 && !facts.has_capability(cap_sys_admin);
-    if (!is_needed || !spec.linux || has_namespace(*spec.linux, spec::NamespaceType::user))
+    if (!spec.linux || has_namespace(*spec.linux, spec::NamespaceType::user))
+        return {};
+    if (facts.in_user_namespace)
+        drop_terminal_group(spec, [&](uint64_t gid) { return !first_missing({gid, 1}, facts.own_gids); });
+    if (facts.uid == 0 || facts.has_capability(cap_sys_admin))
         return {};
     IdKind users = users_of(facts);
     IdKind groups = groups_of(facts);
@@ -155,7 +157,7 @@ Result<> add_user_namespace_if_needed(spec::Spec& spec, const HostFacts& facts)
         linux.namespaces.push_back({spec::NamespaceType::cgroup, ""});
     linux.uid_mappings = own_and_subordinate(users, with_subordinate);
     linux.gid_mappings = own_and_subordinate(groups, with_subordinate);
-    drop_unmapped_terminal_group(spec);
+    drop_terminal_group(spec, [&](uint64_t gid) { return maps(linux.gid_mappings, gid); });
     if (!spec.process)
         return {};
     TRY(check_mapped(users, linux.uid_mappings, spec.process->user.uid, facts));

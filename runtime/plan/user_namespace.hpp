@@ -13,10 +13,11 @@
 
 namespace brig::plan {
 
-// Gives a bundle without user namespace one that makes the caller its root, when he could not start it otherwise: with all his
-// subordinate ids after it if he has any, else with his own id alone. A devpts group that this does not map is left out.
-// Kind not_supported: process.user needs ids that he does not have.
-Result<> add_user_namespace_if_needed(spec::Spec& spec, const HostFacts& facts);
+// A bundle without user namespace gets one that makes the caller its root, when he could not start it otherwise: with all his
+// subordinate ids after it if he has any, else with his own id alone. A devpts group that does not exist for such a container
+// (or in the user namespace that root runs brig in) is left out.
+// Kind not_supported: process.user needs ids that the caller does not have.
+Result<> adapt_to_caller(spec::Spec& spec, const HostFacts& facts);
 
 // Decides who writes the maps of a new user namespace and whether its processes may set groups. Kind not_supported: the ids are
 // not the caller's to give; the hint names the command that changes it.

@@ -385,6 +385,16 @@ def test_spec_rootless(runtime, workdir):
     assert "resources" not in spec["linux"]
 
 
+@brig_only("as crun; runc has no such option")
+@pytest.mark.parametrize("flag", ["-f", "--config"])
+def test_spec_config_flag(runtime, workdir, flag):
+    runtime.ok("spec", "--bundle", workdir, flag, "other.json")
+    runtime.ok("spec", flag, workdir / "third.json", cwd="/")
+    assert json.loads((workdir / "other.json").read_text()) == json.loads((workdir / "third.json").read_text())
+    runtime.fails("spec", "--bundle", workdir, flag, "other.json", text="File other.json exists")
+    assert not (workdir / "config.json").exists()
+
+
 @pytest.mark.parametrize("name,text", schemas.samples("config", "good"),
                          ids=[name for name, _ in schemas.samples("config", "good")])
 @brig_only("needs `brig plan`; runc has no dry run")

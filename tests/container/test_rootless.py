@@ -520,3 +520,50 @@ def test_no_runtime_directory(runtime, bundle, user):
     env = {"PATH": os.environ["PATH"]}
     result = runtime.call("create", "--bundle", bundle.path, "nowhere", flags=[], env=env)
     assert result.code == 1 and "XDG_RUNTIME_DIR" in result.err and "--root" in result.err
+
+
+# ---- root of a user namespace
+
+@pytest.fixture(params=["host's mounts", "own mounts"])
+def inside(request, runtime, user):
+    """The runtime as root of a user namespace that an ordinary user made."""
+    more = ("--mount",) if request.param == "own mounts" else ()
+    runtime.prefix = (*user.prefix, "unshare", "--user", "--map-root-user", *more)
+    return runtime
+
+
+def test_root_of_a_user_namespace(inside, bundle, user):
+    """Devices are bound, cgroup v1 is left alone, and no second user namespace is needed."""
+    told = inside.report(bundle, "ids", "uid_map", "namespaces", "hostname")
+    assert told["uid_map"].split() == ["0", str(user.uid), "1"] and told["hostname"] == "contained"
+    assert inside.probe(bundle, "write-file", "/dev/null", "x")["errno"] is None
+    assert inside.report(bundle.set("process.oomScoreAdj", -500), "oom_score_adj") == 0
+
+
+def test_root_of_a_user_namespace_may_nest_another(inside, bundle, user):
+    map_own_id(bundle, user)
+    inside.create_fails(bundle, text=f"maps host user ID {user.uid}, but brig runs in a user namespace that has only 0")
+    for name in ("uidMappings", "gidMappings"):
+        bundle.linux[name][0]["hostID"] = 0
+    assert inside.report(bundle, "ids")["uid"] == 0
+
+
+@pytest.mark.parametrize("change,words", [
+    ({"uid": 1, "gid": 0}, "process.user.uid 1 does not exist in the user namespace"),
+    ({"uid": 0, "gid": 0, "additionalGids": [5]}, "additionalGids 5 does not exist"),
+    ({"uid": 0, "gid": 0, "additionalGids": [0]}, "forbids setgroups"),
+])
+def test_ids_that_a_user_namespace_does_not_have(inside, bundle, change, words):
+    inside.create_fails(bundle.set("process.user", change), text=words)
+
+
+def test_bind_in_a_user_namespace(inside, bundle, workdir):
+    (workdir / "runtime" / "given").write_text("hello")
+    bundle.file("/run/file")
+    bundle.mount("/run/file", "bind", workdir / "runtime" / "given", ["bind", "ro"])
+    assert inside.run(bundle.args("cat", "/run/file")).out == "hello"
+
+
+@pytest.mark.skipif(cgroups.is_pure_v2(), reason="needs cgroup v1 controllers")
+def test_limits_in_a_user_namespace(inside, bundle):
+    inside.create_fails(bundle.set("linux.resources.memory", {"limit": 1 << 26}), text="without root.*cgroup v1")

@@ -8,7 +8,8 @@ from . import settings
 
 UID, GID = 64123, 64124
 NAME = "brigtester"
-SUBORDINATE = (2000000, 65536)
+FIRST_SUBORDINATE = 2000000
+SUBORDINATE = (FIRST_SUBORDINATE, 65536)
 
 
 class OrdinaryUser:

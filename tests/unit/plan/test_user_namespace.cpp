@@ -51,7 +51,7 @@ spec::Spec bundle()
 
 spec::Spec adapted(const HostFacts& facts, spec::Spec spec = bundle())
 {
-    auto done = add_user_namespace_if_needed(spec, facts);
+    auto done = adapt_to_caller(spec, facts);
     cr_assert(done.has_value(), "%s", done ? "" : done.error().message().c_str());
     return spec;
 }
@@ -136,18 +136,30 @@ Test(user_namespace, is_left_alone_where_the_bundle_or_the_caller_has_one)
     cr_expect(adapted(empowered).linux->namespaces.size() == 2);
 }
 
+Test(user_namespace, of_the_caller_decides_about_the_terminal_group)
+{
+    HostFacts facts = host_root();
+    facts.in_user_namespace = true;
+    facts.own_gids = {{0, 5}};
+    auto spec = adapted(facts);
+    expect_text(join(spec.mounts[0].options, " "), "newinstance");
+    cr_expect(spec.linux->namespaces.size() == 2);
+    facts.own_gids = {{0, 6}};
+    expect_text(join(adapted(facts).mounts[0].options, " "), "newinstance gid=5");
+}
+
 Test(user_namespace, a_user_of_the_process_that_cannot_be_had_is_refused_with_the_remedy)
 {
     spec::Spec spec = bundle();
     spec.process->user.uid = 1000;
-    auto done = add_user_namespace_if_needed(spec, user_without_ranges());
+    auto done = adapt_to_caller(spec, user_without_ranges());
     cr_assert_not(done.has_value());
     cr_expect(done.error().kind() == ErrorKind::not_supported);
     cr_expect(contains(done.error().message(), "user ID 1000, but user alice"), "%s", done.error().message().c_str());
     cr_expect(contains(done.error().hint(), "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 alice"));
     spec::Spec mapped = bundle();
     mapped.process->user.uid = 1000;
-    cr_expect(add_user_namespace_if_needed(mapped, user_with_ranges()).has_value());
+    cr_expect(adapt_to_caller(mapped, user_with_ranges()).has_value());
 }
 
 // ---- who writes the maps ---------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ namespace {
 // elf(5): notes are a header, a name and a description, each padded to the segment's alignment.
 std::string find_build_id(const struct dl_phdr_info& object, const ElfW(Phdr) & segment)
 {
-    const char* notes = reinterpret_cast<const char*>(object.dlpi_addr + segment.p_vaddr);
+    // The loader's interface gives an address as a number.
+    const char* notes = reinterpret_cast<const char*>(object.dlpi_addr + segment.p_vaddr); // NOLINT(performance-no-int-to-ptr)
     auto padded = [&](size_t size) { return (size + segment.p_align - 1) / segment.p_align * segment.p_align; };
     for (size_t at = 0; at + sizeof(ElfW(Nhdr)) <= segment.p_memsz;) {
         ElfW(Nhdr) note;

@@ -158,7 +158,7 @@ Error explain_criu_failure(Error error, FdRef log_directory, const std::string& 
     std::string separator = errors.empty() ? "" : ": ";
     Error explained(error.kind(), error.what() + separator + errors + place);
     for (const auto& step : error.steps())
-        (void)std::move(explained).during(step);
+        explained = Error(std::move(explained)).during(step);
     return std::move(explained).with_code(error.code()).with_hint(error.hint());
 }
 

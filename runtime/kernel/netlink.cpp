@@ -296,7 +296,7 @@ Result<RouteSocket> RouteSocket::open_in(FdRef network_namespace)
     auto [own_end, childs_end] = TRY(sequenced_socket_pair());
     CloneOutcome child = TRY(clone_process({}));
     if (child.in_child) {
-        auto hand_over = [&]() -> Result<> {
+        auto hand_over = [network_namespace, &childs_end = childs_end]() -> Result<> {
             TRY(join_namespace(network_namespace, CLONE_NEWNET));
             RouteSocket socket = TRY(open());
             return send_message(childs_end, "0", {socket.m_socket.get()});

@@ -782,7 +782,10 @@ public:
         facts.cgroup_layout = CgroupLayout::v2;
         facts.cgroup_v2_mount_point = scratch.path("tree");
         facts.cgroup_v2_controllers = {"cpu", "io", "memory", "pids"};
-        return facts; // without privilege: no device filter on plain files
+        // Without privilege: no device filter on plain files.
+        facts.cgroup_v2_delegated_path = "/pod";
+        facts.cgroup_v2_delegated_controllers = facts.cgroup_v2_controllers;
+        return facts;
     }
 
     std::string read(const std::string& file) const { return scratch.read("tree/" + file); }

@@ -95,6 +95,9 @@ Result<> add_connections(const Invocation& invocation, container::ExecRequest& r
 Result<int> exec_attached(const container::Context& context, const std::string& id, container::ExecRequest request)
 {
     request.terminal_to_caller = true;
+    // Before the program runs: a program that asks at once would find no size.
+    if (auto size = CallerTerminal().size())
+        request.console_size = spec::ConsoleSize{.height = size->rows, .width = size->columns};
     auto foreground = TRY(Foreground::open());
     auto launched = TRY(container::exec(context, id, std::move(request)));
     TRY(foreground.adopt_terminal(std::move(launched.terminal)));

@@ -1,7 +1,5 @@
 #include "command/foreground.hpp"
 
-#include "kernel/terminal.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -47,12 +45,16 @@ Result<> CallerTerminal::make_raw()
     return kernel::set_raw_mode(m_fd);
 }
 
+std::optional<kernel::TerminalSize> CallerTerminal::size() const
+{
+    auto known = m_fd.valid() ? kernel::terminal_size(m_fd) : failure(ErrorKind::not_found, "no terminal");
+    return known ? std::optional(*known) : std::nullopt;
+}
+
 void CallerTerminal::copy_size_to(FdRef terminal) const
 {
-    if (!m_fd.valid())
-        return;
-    if (auto size = kernel::terminal_size(m_fd))
-        (void)kernel::set_terminal_size(terminal, *size);
+    if (auto known = size())
+        (void)kernel::set_terminal_size(terminal, *known);
 }
 
 // ---- copying between the two terminals -------------------------------------------------------------------------------

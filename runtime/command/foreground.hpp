@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/events.hpp"
+#include "kernel/terminal.hpp"
 
 #include <optional>
 #include <sys/types.h>
@@ -25,6 +26,7 @@ public:
 
     // Keys go to the container unchanged, Ctrl-C included.
     Result<> make_raw();
+    std::optional<kernel::TerminalSize> size() const; // nullopt: there is no terminal
     void copy_size_to(FdRef terminal) const;
 
 private:

@@ -98,7 +98,7 @@ public:
         if (!answer)
             return failure(
                 explain_criu_failure(std::move(answer).error(), m_folders.log_directory(), log_name, worker.last_words()));
-        return {};
+        return write_image_sizes(m_folders.images);
     }
 
 private:

@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* streams_file = "descriptors.json"; // runc's name and form
 constexpr const char* mounts_file = "mounts.json";
+constexpr const char* sizes_file = "sizes.json";
 constexpr mode_t folder_mode = 0700;
 constexpr size_t largest_list = 1 << 20;
 
@@ -190,6 +191,37 @@ Result<SavedMounts> read_saved_mounts(FdRef images)
         return {};
     }));
     return saved;
+}
+
+// ---- sizes -----------------------------------------------------------------------------------------------------------
+
+Result<> write_image_sizes(FdRef images)
+{
+    Json sizes = Json::array();
+    for (const auto& name : TRY(kernel::list_directory(images))) {
+        if (!name.ends_with(".img"))
+            continue;
+        struct stat status = TRY(kernel::status_at(images, name, AT_SYMLINK_NOFOLLOW));
+        sizes.append(std::move(Json::object().set("name", Json::string(name)).set("size", Json::number(status.st_size))));
+    }
+    return kernel::replace_file(images, sizes_file, sizes.to_text(), 0600);
+}
+
+Result<> check_image_sizes(FdRef images)
+{
+    if (!kernel::exists(images, sizes_file))
+        return {};
+    Json sizes = TRY_DURING(sizes_file, Json::parse(TRY(kernel::read_file(images, sizes_file, largest_list))));
+    return for_each_entry(sizes.view(), [&](JsonView entry) -> Result<> {
+        std::string name = entry.member("name").string();
+        int64_t saved = TRY_DURING(sizes_file, entry.member("size").signed_integer());
+        auto status = kernel::status_at(images, name, AT_SYMLINK_NOFOLLOW);
+        if (status && status->st_size == saved)
+            return {};
+        auto found = status ? fmt::format("has {} bytes instead of {}", status->st_size, saved) : std::string("is missing");
+        return failure(Error(ErrorKind::invalid, fmt::format("the checkpoint is damaged: {} {}", one_line(name), found))
+                           .with_hint("copy it again from where it was made"));
+    });
 }
 
 } // namespace brig::container

@@ -48,4 +48,9 @@ struct SavedMounts {
 Result<> write_saved_mounts(FdRef images, const SavedMounts& mounts);
 Result<SavedMounts> read_saved_mounts(FdRef images);
 
+// What each file of a finished checkpoint holds, in bytes: CRIU 4.2 reads a file of pages that is cut short forever.
+Result<> write_image_sizes(FdRef images);
+// Kind invalid, naming the file. Images of other runtimes have no list: fine.
+Result<> check_image_sizes(FdRef images);
+
 } // namespace brig::container

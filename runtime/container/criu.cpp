@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "kernel/child_process.hpp"
+#include "kernel/events.hpp"
 #include "kernel/files.hpp"
 #include "kernel/sockets.hpp"
 #include "kernel/worker_program.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 namespace brig::container {
 
@@ -85,10 +87,26 @@ CriuWorker::~CriuWorker()
     (void)kernel::wait_for(m_pid);
 }
 
+Result<> CriuWorker::wait_for_message() const
+{
+    constexpr int64_t patience = 5000; // milliseconds in which CRIU tells why
+    kernel::Watch socket{.fd = m_socket.get(), .for_reading = true};
+    std::array both = {socket, kernel::Watch{.fd = m_watched.get(), .for_reading = true}};
+    TRY(kernel::wait_for_events(both, -1));
+    if (both[0].readable || both[0].ended)
+        return {};
+    std::array answer = {socket};
+    if (TRY(kernel::wait_for_events(answer, patience)))
+        return {};
+    TRY(kernel::send_signal(m_pid, SIGKILL));
+    return failure(ErrorKind::system, "criu failed: the restored process has ended, and CRIU went on waiting for it");
+}
+
 Result<CriuResponse> CriuWorker::converse(const std::string& request, const OnNotification& on_notification)
 {
     TRY(kernel::send_message(m_socket, request));
     while (true) {
+        TRY(wait_for_message());
         auto message = TRY(kernel::receive_message(m_socket, longest_response));
         if (message.bytes.empty())
             return failure(ErrorKind::system, ended_silently);

@@ -42,15 +42,21 @@ public:
 
     // Sends the request and serves notifications until the answer. An answer without success is an error.
     Result<CriuResponse> converse(const std::string& request, const OnNotification& on_notification);
+    // From now on the end of this process, which is being restored, ends the conversation: CRIU was seen to wait forever for
+    // one that it had killed.
+    void watch(FdRef pidfd) { m_watched = pidfd; }
     // What CRIU wrote before it had a log, and with its refusal.
     std::string last_words() const;
 
 private:
     CriuWorker(pid_t pid, Fd socket, Fd output) : m_pid(pid), m_socket(std::move(socket)), m_output(std::move(output)) {}
 
+    Result<> wait_for_message() const;
+
     pid_t m_pid;
     Fd m_socket;
     Fd m_output;
+    FdRef m_watched{-1};
     std::string m_last_words;
 };
 

@@ -96,6 +96,8 @@ Result<plan::Process> plan_process(const ExecRequest& request, const spec::Spec&
     process.env.insert(process.env.end(), request.listen_environment.begin(), request.listen_environment.end());
     process.env = plan::deduplicated_environment(process.env);
     process.preserved_fds = request.preserved_fds;
+    if (!process.console_size)
+        process.console_size = request.console_size;
     process.personality = container.linux->personality;
     process.new_session_keyring = record.own_keyring;
     return process;

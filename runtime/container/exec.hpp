@@ -29,6 +29,8 @@ struct ExecRequest {
     std::optional<std::string> selinux_label;
     bool no_new_privileges = false; // true: on, whatever the document says
     bool terminal = false;          // -t
+    // Of the terminal at its start, where the document names none.
+    std::optional<spec::ConsoleSize> console_size;
 
     std::string pid_file;
     Fd console_socket;

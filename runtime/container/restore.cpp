@@ -171,6 +171,8 @@ private:
     Result<> converse()
     {
         CheckpointFolders folders = TRY(open_checkpoint_folders(m_request.settings));
+        TRY(check_image_sizes(folders.images));
+        TRY(let_user_namespace_in(folders.images));
         CriuOptions options = common_options(m_request.settings, folders, log_name);
         std::string root = fmt::format("{}/{}/{}", m_context.state_root, m_record.id, root_name);
         TRY(kernel::make_directory(m_directory.fd(), root_name, 0700));
@@ -179,6 +181,7 @@ private:
         TRY(add_streams(options, folders));
         TRY(add_namespaces(options));
         CriuWorker worker = TRY(start_worker(root));
+        m_worker = &worker;
         options.cgroup_roots = TRY(cgroup_roots(worker.pid()));
         Fd images = TRY(folder_seen_by(worker.pid(), folders.images));
         Fd work = TRY(folder_seen_by(worker.pid(), folders.work));
@@ -193,6 +196,18 @@ private:
         if (m_pid < 0)
             return failure(ErrorKind::internal, "CRIU did not name the restored process");
         return kernel::remove_directory(m_directory.fd(), root_name);
+    }
+
+    // CRIU reads images as the root of the container's user namespace, to whom a folder of the host's root is closed.
+    Result<> let_user_namespace_in(FdRef images) const
+    {
+        if (!m_plan.namespaces.has_new(CLONE_NEWUSER))
+            return {};
+        auto uid = spec::host_id_of(m_plan.namespaces.uid_mappings, 0);
+        auto gid = spec::host_id_of(m_plan.namespaces.gid_mappings, 0);
+        if (!uid || !gid)
+            return {};
+        return kernel::change_owner(images, *uid, *gid);
     }
 
     void fill(CriuOptions& options, const std::string& root) const
@@ -307,6 +322,7 @@ private:
     {
         m_pid = pid;
         m_pidfd = TRY(kernel::pidfd_open(pid));
+        m_worker->watch(m_pidfd);
         m_record.pid = pid;
         m_record.start_time = TRY(kernel::process_stat(pid)).start_time;
         m_record.namespaces = TRY(namespaces_unlike_ours(pid));
@@ -356,6 +372,7 @@ private:
     std::vector<MountFlags> m_mount_flags;
     std::vector<int> m_passed; // to CRIU, from first_further_descriptor on
     std::vector<Fd> m_namespaces;
+    CriuWorker* m_worker = nullptr; // of the conversation
     pid_t m_pid = -1;
     Fd m_pidfd;
     Fd m_terminal;

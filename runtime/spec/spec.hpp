@@ -91,7 +91,18 @@ struct IdMapping {
     uint32_t container_id = 0;
     uint32_t host_id = 0;
     uint32_t size = 0;
+
+    bool has_inside(uint32_t id) const { return id >= container_id && id - container_id < size; }
 };
+
+// What an id inside is on the host; nullopt when it is not mapped.
+inline std::optional<uint32_t> host_id_of(const std::vector<IdMapping>& mappings, uint32_t inside)
+{
+    for (const auto& mapping : mappings)
+        if (mapping.has_inside(inside))
+            return mapping.host_id + (inside - mapping.container_id);
+    return std::nullopt;
+}
 
 struct Mount {
     std::string destination;

@@ -133,7 +133,7 @@ test: deps ## install what is missing, then run every test
 	$(MAKE) criu
 	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
-	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/bench
+	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/images tests/bench
 
 # Calls for which brig has other means, and the cases in which those do the work. What happens without the calls that it has to
 # have is a test of its own (tests/container/test_missing_calls.py).
@@ -180,9 +180,9 @@ bench: deps ## measure brig beside crun, runc and the kernel's floor
 	$(MAKE) $(JOBS) all
 	BRIG=$(BRIG) tests/bench/bench $(BENCH_ARGS)
 
-images: ## build the sandbox images' root file systems
-	images/build python $(BUILD)/images
-	images/build busybox $(BUILD)/images
+IMAGES = $(shell images/build --list)
+images: ## build the sandbox images into OCI layouts, root file systems and archives: IMAGES="shell node"
+	@set -e; for image in $(IMAGES); do images/build $$image $(BUILD)/images; done
 
 # A build of its own with the address and undefined-behaviour sanitizers; the static program cannot have them.
 sanitize: deps ## run the unit, kernel and command-line tests with sanitizers

@@ -133,7 +133,13 @@ test: deps ## install what is missing, then run every test
 	$(MAKE) criu
 	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
-	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/images tests/bench
+	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security tests/endtoend tests/images tests/bench
+
+# What the other tests need; the rest is made by test-images only, because that takes minutes.
+QUICK_IMAGES = busybox python shell
+.PHONY: test-images
+test-images: deps images $(BUILD)/brig $(HELPERS) ## build every sandbox image and run real programs in each
+	BRIG=$(BRIG) $(PYTEST) -q tests/images
 
 # Calls for which brig has other means, and the cases in which those do the work. What happens without the calls that it has to
 # have is a test of its own (tests/container/test_missing_calls.py).

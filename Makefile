@@ -139,7 +139,7 @@ test: deps ## install what is missing, then run every test
 QUICK_IMAGES = busybox python shell
 .PHONY: test-images
 test-images: deps images $(BUILD)/brig $(HELPERS) ## build every sandbox image and run real programs in each
-	BRIG=$(BRIG) $(PYTEST) -q tests/images
+	BRIG=$(BRIG) $(PYTEST) -q tests/images tests/endtoend/test_image_archives.py
 
 # Calls for which brig has other means, and the cases in which those do the work. What happens without the calls that it has to
 # have is a test of its own (tests/container/test_missing_calls.py).
@@ -155,6 +155,7 @@ test-fallbacks: $(BUILD)/brig $(HELPERS) ## run contract cases and attacks on a 
 
 .PHONY: test-engines
 test-engines: deps $(BUILD)/brig $(HELPERS) ## run the engine tests with the engines of Debian 13
+	images/build shell $(BUILD)/images
 	tests/engines/run $(BUILD) $(TESTS)
 
 VM ?= auto

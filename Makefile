@@ -133,7 +133,13 @@ test: deps ## install what is missing, then run every test
 	$(MAKE) criu
 	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
-	BRIG=$(BRIG) $(PYTEST) -q tests/container tests/security tests/endtoend tests/bench
+	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security tests/endtoend tests/images tests/bench
+
+# What the other tests need; the rest is made by test-images only, because that takes minutes.
+QUICK_IMAGES = busybox python shell
+.PHONY: test-images
+test-images: deps images $(BUILD)/brig $(HELPERS) ## build every sandbox image and run real programs in each
+	BRIG=$(BRIG) $(PYTEST) -q tests/images tests/endtoend/test_image_archives.py
 
 # Calls for which brig has other means, and the cases in which those do the work. What happens without the calls that it has to
 # have is a test of its own (tests/container/test_missing_calls.py).
@@ -149,6 +155,7 @@ test-fallbacks: $(BUILD)/brig $(HELPERS) ## run contract cases and attacks on a 
 
 .PHONY: test-engines
 test-engines: deps $(BUILD)/brig $(HELPERS) ## run the engine tests with the engines of Debian 13
+	images/build shell $(BUILD)/images
 	tests/engines/run $(BUILD) $(TESTS)
 
 VM ?= auto
@@ -180,9 +187,9 @@ bench: deps ## measure brig beside crun, runc and the kernel's floor
 	$(MAKE) $(JOBS) all
 	BRIG=$(BRIG) tests/bench/bench $(BENCH_ARGS)
 
-images: ## build the sandbox images' root file systems
-	images/build python $(BUILD)/images
-	images/build busybox $(BUILD)/images
+IMAGES = $(shell images/build --list)
+images: ## build the sandbox images into OCI layouts, root file systems and archives: IMAGES="shell node"
+	@set -e; for image in $(IMAGES); do images/build $$image $(BUILD)/images; done
 
 # A build of its own with the address and undefined-behaviour sanitizers; the static program cannot have them.
 sanitize: deps ## run the unit, kernel and command-line tests with sanitizers

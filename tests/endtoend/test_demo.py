@@ -24,7 +24,7 @@ def finished(leak_check, tmp_path):
     return tmp_path / "demo", result.stdout
 
 
-@requires("root", "program:mmdebstrap", "program:dockerd")
+@requires("root", "program:dpkg-deb", "program:dockerd")
 def test_demo(finished):
     output, words = finished
     for name in ("by-hand", "docker"):

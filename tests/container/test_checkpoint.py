@@ -462,8 +462,7 @@ def test_foreground_with_a_terminal(runtime, bundle, images):
 # ---- what has to be allowed
 
 def is_locked(container):
-    lock = container.exec("timeout", "0.2", "/bin/probe", "lock", "/run/lock", stdin=subprocess.DEVNULL, code=None)
-    return "busy" in lock.out
+    return container.probe("try-lock", "/run/lock", stdin=subprocess.DEVNULL)["result"] != 0
 
 
 def test_file_locks(runtime, bundle, images):
@@ -691,8 +690,8 @@ def test_damaged_images_leave_nothing(runtime, counting, images, damage):
     data = (images / damage).read_bytes()
     (images / damage).write_bytes(data[:8] + bytes(255 - byte for byte in data[8:]))
     result = runtime.fails("restore", "-d", "-b", counting.path, "--image-path", images, container.id, stdin=subprocess.DEVNULL,
-                           text="criu failed: type RESTORE")
-    assert "Error (criu" in result.message and str(images / "restore.log") in result.message
+                           text=r"Error \(criu")
+    assert str(images / "restore.log") in result.message
     assert not container.exists
 
 

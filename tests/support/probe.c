@@ -655,18 +655,20 @@ static int action_wait_for(char **arguments)
     return 1;
 }
 
-/* lock FILE: takes a lock, says so and keeps it; "busy" when somebody else has it. */
-static int action_lock(char **arguments)
+static int try_lock(char **arguments)
 {
     int fd = open(arguments[0], O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        puts("busy");
-        return 1;
-    }
-    puts("locked");
+    return print_attempt(fd < 0 ? fd : flock(fd, LOCK_EX | LOCK_NB));
+}
+
+/* lock FILE: takes it and keeps it. */
+static int action_lock(char **arguments)
+{
+    int code = try_lock(arguments);
     fflush(stdout);
     for (;;)
         pause();
+    return code;
 }
 
 static int action_exec(char **arguments)
@@ -937,7 +939,7 @@ static const struct { const char *name; int least_arguments; int (*act)(char **a
     {"catch-signals", 0, action_catch_signals}, {"cat", 0, action_cat}, {"print", 0, action_print},
     {"print-error", 0, action_print_error}, {"flood", 1, action_flood}, {"fork-bomb", 1, action_fork_bomb},
     {"allocate", 1, action_allocate}, {"burn", 1, action_burn}, {"orphan", 0, action_orphan},
-    {"wait-for", 1, action_wait_for}, {"lock", 1, action_lock}, {"exec", 1, action_exec}, {"write-file", 2, try_write_file},
+    {"wait-for", 1, action_wait_for}, {"lock", 1, action_lock}, {"try-lock", 1, try_lock}, {"exec", 1, action_exec}, {"write-file", 2, try_write_file},
     {"open", 1, try_open}, {"mkdir", 1, try_mkdir}, {"unlink", 1, try_unlink}, {"rmdir", 1, try_rmdir},
     {"chroot", 1, try_chroot}, {"chdir", 1, try_chdir}, {"umount", 1, try_umount},
     {"sethostname", 1, try_sethostname}, {"setuid", 1, try_setuid}, {"setgid", 1, try_setgid},

@@ -44,6 +44,8 @@ struct LaunchRequest {
     HookState hook_state;
     // Called once, when the pid is known and before anything can fail for reasons of the image.
     std::function<Result<>(pid_t pid)> on_cloned;
+    // Of a plan with a systemd unit: starts the unit with the init in it, called while the init works.
+    std::function<Result<>(pid_t pid)> start_unit;
     // Gives the program of linux.seccomp; called while the init works.
     std::function<Result<setup::SeccompProgram>(const spec::Seccomp&)> filter_for;
 };

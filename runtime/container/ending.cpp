@@ -142,10 +142,8 @@ Result<> remove_damaged(const Context& context, const StateStore& store, const S
     Record record = TRY_DURING(fmt::format("remove container {}", directory.id()), guess_record(context, directory));
     TRY(forget_foreign_unit(context, record));
     context.log.warning(fmt::format("removing container {} without its record: {}", directory.id(), reason.message()));
-    auto group = cgroup::Cgroup::at(record.cgroups);
-    TRY(group.kill_all(SIGKILL));
-    TRY(group.remove(patience));
-    stop_unit_of(context, record);
+    TRY(cgroup::Cgroup::at(record.cgroups).kill_all(SIGKILL));
+    TRY(remove_cgroup_of(context, record, patience));
     return store.remove(directory.id());
 }
 
@@ -171,8 +169,7 @@ Result<> remove(const Context& context, const std::string& id, bool force)
                            .with_hint("kill it first or use --force"));
     TRY(forget_foreign_unit(context, *record));
     TRY(end_all_processes(*record));
-    TRY(cgroup::Cgroup::at(record->cgroups).remove(patience));
-    stop_unit_of(context, *record);
+    TRY(remove_cgroup_of(context, *record, patience));
     TRY(setup::remove_resctrl_groups(record->own_resctrl));
     if (record->complete && record->has_poststop_hooks)
         run_poststop_hooks(context, directory, *record);

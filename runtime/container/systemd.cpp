@@ -24,8 +24,8 @@ Result<std::unique_ptr<cgroup::SystemdManager>> connect_to_systemd(const Context
     constexpr size_t small_file = 1 << 16;
     std::string file = facts.cgroup_v2_mount_point + facts.systemd_cgroup + "/cgroup.controllers";
     facts.cgroup_v2_delegated_controllers.clear();
-    auto text = kernel::read_file(kernel::working_directory, file, small_file);
-    for (auto controller : split(trim(text.value_or(std::string())), ' '))
+    std::string text = kernel::read_file(kernel::working_directory, file, small_file).value_or(std::string());
+    for (auto controller : split(trim(text), ' '))
         if (!controller.empty())
             facts.cgroup_v2_delegated_controllers.emplace_back(controller);
     return manager;
@@ -73,17 +73,22 @@ void ScopeKeeper::end()
     (void)kernel::wait_for(m_pid);
 }
 
-void stop_unit_of(const Context& context, const Record& record)
+Result<> remove_cgroup_of(const Context& context, const Record& record, int64_t milliseconds)
 {
     if (!record.unit)
-        return;
+        return cgroup::Cgroup::at(record.cgroups).remove(milliseconds);
     auto stop = [&]() -> Result<> {
         auto manager = TRY(cgroup::SystemdManager::connect(record.unit->of_user, context.session));
         return manager.stop_unit(*record.unit);
     };
-    if (auto stopped = stop(); !stopped)
+    auto rest = record.cgroups;
+    if (auto stopped = stop(); !stopped) {
         context.log.warning(fmt::format("the unit {} of container {} was not stopped: {}", record.unit->name, record.id,
                                         stopped.error().message()));
+        // systemd would miss the end of the last process, and keep the unit, if its directory were gone already.
+        std::erase_if(rest, [](const cgroup::Location& location) { return location.unified; });
+    }
+    return cgroup::Cgroup::at(std::move(rest)).remove(milliseconds);
 }
 
 } // namespace brig::container

@@ -43,7 +43,8 @@ private:
     Fd m_stays_open; // the process ends when this does
 };
 
-// After the processes have ended. systemd drops an empty scope by itself: where it cannot be reached that is a warning.
-void stop_unit_of(const Context& context, const Record& record);
+// After the processes have ended: the unit, if there is one, and the cgroup in all hierarchies. systemd drops an empty scope by
+// itself: where it cannot be reached that is a warning. `milliseconds` bounds the wait for the cgroup to be empty.
+Result<> remove_cgroup_of(const Context& context, const Record& record, int64_t milliseconds);
 
 } // namespace brig::container

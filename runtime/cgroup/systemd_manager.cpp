@@ -311,6 +311,20 @@ Result<> SystemdManager::set_properties(const std::string& unit, const std::vect
     return {};
 }
 
+Result<> SystemdManager::attach(const std::string& unit, pid_t process)
+{
+    BusWriter arguments;
+    arguments.string(unit);
+    arguments.string(""); // the unit's own cgroup
+    auto processes = arguments.begin_array(4);
+    arguments.uint32(static_cast<uint32_t>(process));
+    arguments.end_array(processes);
+    auto answer = TRY(m_connection.call(manager_call("AttachProcessesToUnit", "ssau", arguments.bytes()), reply_time));
+    if (answer.refused())
+        return failure(refused(fmt::format("systemd refuses to move a process into {}", unit), answer.refusal));
+    return {};
+}
+
 Result<SystemdManager::Owner> SystemdManager::owner_of(const UnitIdentity& unit)
 {
     const std::string path = unit_object_path(unit.name);

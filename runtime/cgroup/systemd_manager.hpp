@@ -52,6 +52,9 @@ public:
     // All of them or none; they last as long as the unit.
     Result<> set_properties(const std::string& unit, const std::vector<plan::UnitProperty>& properties);
 
+    // Moves a process of the caller's into the unit, wherever it is.
+    Result<> attach(const std::string& unit, pid_t process);
+
     enum class Owner { nobody, container, somebody_else };
     Result<Owner> owner_of(const UnitIdentity& unit);
     // Returns when it has stopped. One that is gone, or somebody else's, is fine and left alone.

@@ -66,6 +66,7 @@ struct ExecLaunchRequest {
     pid_t follow_init = 0;   // not 0: into the v2 cgroup that this process moved itself to, should it have
     uint64_t namespaces = 0; // CLONE_NEW* to join
     const cgroup::Cgroup& cgroup;
+    std::function<Result<>(pid_t process)> attach; // see SpawnPlan
     std::optional<setup::SeccompProgram> seccomp;
     const spec::Seccomp* seccomp_spec = nullptr; // where its listener goes
     HookState hook_state;

@@ -40,6 +40,11 @@ std::string job_removed()
     return message;
 }
 
+void expect_same(const std::string& actual, const std::string& expected)
+{
+    cr_expect(actual == expected, "%s\ninstead of\n%s", actual.c_str(), expected.c_str());
+}
+
 } // namespace
 
 Test(dbus_message, a_call_is_these_bytes)
@@ -138,8 +143,8 @@ Test(dbus_message, lengths_are_bounded)
 
 Test(dbus_message, object_paths)
 {
-    cr_expect_str_eq(unit_object_path("brig-web_1.scope").c_str(), "/org/freedesktop/systemd1/unit/brig_2dweb_5f1_2escope");
-    cr_expect_str_eq(unit_object_path("1a.slice").c_str(), "/org/freedesktop/systemd1/unit/_31a_2eslice");
+    expect_same(unit_object_path("brig-web_1.scope"), "/org/freedesktop/systemd1/unit/brig_2dweb_5f1_2escope");
+    expect_same(unit_object_path("1a.slice"), "/org/freedesktop/systemd1/unit/_31a_2eslice");
 }
 
 Test(dbus_message, sockets_of_a_session)
@@ -150,8 +155,8 @@ Test(dbus_message, sockets_of_a_session)
             paths.push_back(socket.path + (socket.peer == BusConnection::Peer::bus ? " bus" : ""));
         return join(paths, ", ");
     };
-    cr_expect_str_eq(text({"/run/user/7", ""}).c_str(), "/run/user/7/systemd/private, /run/user/7/bus bus");
-    cr_expect_str_eq(text({"", "unix:path=/a%20b,guid=1;tcp:host=x;unix:abstract=/y"}).c_str(), "/a b bus");
+    expect_same(text({"/run/user/7", ""}), "/run/user/7/systemd/private, /run/user/7/bus bus");
+    expect_same(text({"", "unix:path=/a%20b,guid=1;tcp:host=x;unix:abstract=/y"}), "/a b bus");
     for (const char* address : {"unix:path=a", "unix:path=/a%2", "unix:path=/a%zz", "unix:", "", "x"})
-        cr_expect_str_eq(text({"relative", address}).c_str(), "");
+        expect_same(text({"relative", address}), "");
 }

@@ -63,6 +63,11 @@ struct Row {
     const char* expected;
 };
 
+void expect_same(const std::string& actual, const std::string& expected)
+{
+    cr_expect(actual == expected, "%s\ninstead of\n%s", actual.c_str(), expected.c_str());
+}
+
 } // namespace
 
 Test(systemd_unit, names)
@@ -76,8 +81,8 @@ Test(systemd_unit, names)
              Row{":x:a-b.slice", "a-b.slice in  at /a.slice/a-b.slice"},
              Row{"a.slice:x:a-b.slice", "a-b.slice in  at /a.slice/a-b.slice"},
          })
-        cr_expect_str_eq(place_text(row.given).c_str(), row.expected);
-    cr_expect_str_eq(place_text("", "web", true).c_str(), "brig-web.scope in user.slice at /user.slice/brig-web.scope");
+        expect_same(place_text(row.given), row.expected);
+    expect_same(place_text("", "web", true), "brig-web.scope in user.slice at /user.slice/brig-web.scope");
 }
 
 Test(systemd_unit, malformed_paths_are_refused_with_the_remedy)
@@ -123,7 +128,7 @@ Test(systemd_unit, limits)
                  "CPUQuotaPerSecUSec=500000; CPUQuotaPeriodUSec=50000; CPUShares=512"},
              Limits{{write_of("memory.limit_in_bytes", "-1")}, "MemoryLimit=infinity"},
          })
-        cr_expect_str_eq(limits_text(row.writes).c_str(), row.expected);
+        expect_same(limits_text(row.writes), row.expected);
     for (const auto& write : {write_of("memory.max", "much"), write_of("cpu.max", "1 2 3"), write_of("cpu.max", "1 0"),
                               write_of("memory.high", "99999999999999999999"), write_of("memory.low", "20000000P")})
         cr_expect(contains(limits_text({write}), "linux.resources.unified." + write.file), "%s", limits_text({write}).c_str());
@@ -138,15 +143,14 @@ Test(systemd_unit, devices_allow_no_less_than_the_rules)
     };
     auto deny_all = rule_of(false, 'a', {}, {}, "rwm");
     auto allow_all = rule_of(true, 'a', {}, {}, "rwm");
-    cr_expect_str_eq(
-        text({deny_all, rule_of(true, 'c', 1, 3, "rw"), rule_of(true, 'b', 8, {}, "r"), rule_of(true, 'c', {}, {}, "m")}, true)
-            .c_str(),
+    expect_same(
+        text({deny_all, rule_of(true, 'c', 1, 3, "rw"), rule_of(true, 'b', 8, {}, "r"), rule_of(true, 'c', {}, {}, "m")}, true),
         "DevicePolicy=strict; DeviceAllow=/dev/char/1:3 rw, block-8 r, char-* m");
-    cr_expect_str_eq(text({deny_all, rule_of(true, 'a', 7, 1, "r"), rule_of(false, 'c', 7, 1, "r")}, false).c_str(),
-                     "DevicePolicy=strict; DeviceAllow=/dev/char/7:1 r, /dev/block/7:1 r");
-    cr_expect_str_eq(text({rule_of(true, 'c', 1, 3, "r"), allow_all, rule_of(false, 'c', 1, 3, "r")}, false).c_str(),
-                     "DevicePolicy=auto; DeviceAllow=");
-    cr_expect_str_eq(text({rule_of(true, 'c', {}, 5, "r")}, false).c_str(), "DevicePolicy=strict; DeviceAllow=char-* r");
+    expect_same(text({deny_all, rule_of(true, 'a', 7, 1, "r"), rule_of(false, 'c', 7, 1, "r")}, false),
+                "DevicePolicy=strict; DeviceAllow=/dev/char/7:1 r, /dev/block/7:1 r");
+    expect_same(text({rule_of(true, 'c', 1, 3, "r"), allow_all, rule_of(false, 'c', 1, 3, "r")}, false),
+                "DevicePolicy=auto; DeviceAllow=");
+    expect_same(text({rule_of(true, 'c', {}, 5, "r")}, false), "DevicePolicy=strict; DeviceAllow=char-* r");
     cr_expect(contains(text({rule_of(true, 'c', {}, 5, "r")}, true), "systemd cannot allow char *:5 alone"));
 }
 
@@ -169,13 +173,13 @@ Test(systemd_unit, annotations)
              {"KillSignal", "int32 2", "KillSignal=2"},
              {"ManagedOOMMemoryPressureLimit", "uint32 9", "ManagedOOMMemoryPressureLimit=9"},
          })
-        cr_expect_str_eq(one(name, value).c_str(), expected);
+        expect_same(one(name, value), expected);
     // Values of another type, or cut off.
     for (const auto& row :
          {Row{"TimeoutStopUSec", "'5'"}, Row{"TimeoutStopUSec", "-1"}, Row{"TimeoutStopUSec", ""}, Row{"TimeoutStopSec", "1.x"},
-          Row{"TimeoutStopSec", "1."}, Row{"CollectMode", "inactive"}, Row{"CollectMode", "'a' 'b'"}, Row{"CollectMode", "'a"},
-          Row{"CollectMode", "'a\\"}, Row{"CollectMode", "'a\nb'"}, Row{"After", "['a'"}, Row{"After", "['a' 'b']"},
-          Row{"After", "'a'"}, Row{"SendSIGHUP", "1"}, Row{"KillSignal", "int32 99999999999"}})
+          Row{"CollectMode", "inactive"}, Row{"CollectMode", "'a' 'b'"}, Row{"CollectMode", "'a"}, Row{"CollectMode", "'a\\"},
+          Row{"CollectMode", "'a\nb'"}, Row{"After", "['a'"}, Row{"After", "['a' 'b']"}, Row{"After", "'a'"},
+          Row{"SendSIGHUP", "1"}, Row{"KillSignal", "int32 99999999999"}})
         cr_expect(contains(one(row.given, row.expected), "GVariant"), "%s=%s: %s", row.given, row.expected,
                   one(row.given, row.expected).c_str());
     // What could end other units, or loosen what brig sets.
@@ -184,9 +188,8 @@ Test(systemd_unit, annotations)
         cr_expect(contains(one(name, "'x'"), "is not for containers"), "%s: %s", name, one(name, "'x'").c_str());
     auto conflict = annotations_text({{"org.systemd.property.MemoryMax", "uint64 5"}}, {{"MemoryMax", uint64_t{1}}});
     cr_expect(contains(conflict, "sets what config.json sets already"));
-    cr_expect_str_eq(
-        annotations_text({{"org.systemd.property.DefaultDependencies", "true"}}, {{"DefaultDependencies", false}}).c_str(),
-        "DefaultDependencies=true");
+    expect_same(annotations_text({{"org.systemd.property.DefaultDependencies", "true"}}, {{"DefaultDependencies", false}}),
+                "DefaultDependencies=true");
 }
 
 Test(systemd_unit, plan_on_cgroup_v2)
@@ -204,7 +207,7 @@ Test(systemd_unit, plan_on_cgroup_v2)
     auto plan = make_cgroup_plan(request, &resources, facts);
     cr_assert(plan, "%s", plan ? "" : plan.error().message().c_str());
     cr_expect(plan->driver == CgroupDriver::systemd && plan->unit && plan->filter_devices);
-    cr_expect_str_eq(plan->directories.at(0).path.c_str(), "/a.slice/a-b.slice/docker-web.scope");
+    expect_same(plan->directories.at(0).path, "/a.slice/a-b.slice/docker-web.scope");
     std::string text = properties_text(plan->unit->properties);
     cr_expect(text.starts_with("Description=d; Slice=a-b.slice; Delegate=true; "), "%s", text.c_str());
     cr_expect(contains(text, "TasksMax=7; DevicePolicy=strict; DeviceAllow=char-* m, block-* m, /dev/char/1:3 rwm"), "%s",
@@ -218,8 +221,7 @@ Test(systemd_unit, plan_on_cgroup_v2)
     request.cgroups_path.clear();
     plan = make_cgroup_plan(request, &resources, facts);
     cr_assert(plan, "%s", plan ? "" : plan.error().message().c_str());
-    cr_expect_str_eq(plan->directories.at(0).path.c_str(),
-                     "/user.slice/user-1000.slice/user@1000.service/user.slice/brig-web.scope");
+    expect_same(plan->directories.at(0).path, "/user.slice/user-1000.slice/user@1000.service/user.slice/brig-web.scope");
     cr_expect(plan->unit->of_user && !contains(properties_text(plan->unit->properties), "Device"));
     resources.memory.emplace().limit = 1 << 20;
     plan = make_cgroup_plan(request, &resources, facts);

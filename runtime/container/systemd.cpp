@@ -1,6 +1,7 @@
 #include "container/systemd.hpp"
 
 #include "base/text.hpp"
+#include "container/creation.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
@@ -33,10 +34,14 @@ Result<std::unique_ptr<cgroup::SystemdManager>> connect_to_systemd(const Context
 
 Result<> forget_foreign_unit(const Context& context, Record& record)
 {
-    if (!record.unit || record.complete)
+    if (!record.unit || (record.complete && open_init(record)))
         return {};
-    auto manager = TRY(cgroup::SystemdManager::connect(record.unit->of_user, context.session));
-    if (TRY(manager.owner_of(*record.unit)) != cgroup::SystemdManager::Owner::somebody_else)
+    auto manager = cgroup::SystemdManager::connect(record.unit->of_user, context.session);
+    auto owner = manager ? manager->owner_of(*record.unit) : failure(manager.error());
+    // What was once there may be deleted without systemd.
+    if (!owner && record.complete)
+        return {};
+    if (TRY(std::move(owner)) != cgroup::SystemdManager::Owner::somebody_else)
         return {};
     context.log.warning(fmt::format("the unit {} of container {} is somebody else's and stays", record.unit->name, record.id));
     record.cgroups.clear();

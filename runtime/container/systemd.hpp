@@ -21,8 +21,8 @@ std::string unit_description(const Context& context, const std::string& id);
 // plan needs to know of it.
 Result<std::unique_ptr<cgroup::SystemdManager>> connect_to_systemd(const Context& context, HostFacts& facts);
 
-// Before anything in the cgroup of an unfinished container is touched: a create that ended before it started its unit may
-// have named one that is somebody else's. The record forgets its cgroup then.
+// Before anything in the cgroup of a container without init is touched. A create that ended before it started its unit may have
+// named one that is somebody else's, and a unit that has ended leaves its name to others. The record forgets its cgroup then.
 Result<> forget_foreign_unit(const Context& context, Record& record);
 
 // A process that does nothing, so that a scope can be started before the container's processes are there.

@@ -366,6 +366,19 @@ def test_killed_create_never_touches_a_strangers_unit(systemd, named, workdir):
         systemctl("stop", unit)
 
 
+def test_a_name_that_was_left_to_another(systemd, make_runtime, make_bundle, named):
+    """The scope of a stopped container is gone; whoever has its name then is not touched by the delete."""
+    bundle, unit = named
+    stopped = systemd.running(bundle).stop()
+    wait_until(lambda: show(unit, "LoadState") == "not-found", f"{unit} to go")
+    other = make_bundle("other").set("linux.cgroupsPath", bundle.spec["linux"]["cgroupsPath"])
+    running = by_systemd(make_runtime("other-systemd")).running(other)
+    result = stopped.delete("--force")
+    assert any("somebody else's" in entry["msg"] for entry in result.log), result
+    assert running.status == "running" and is_active(unit)
+    running.delete("--force")
+
+
 def test_delete_works_without_systemd(systemd, named):
     """systemd drops an empty scope by itself; a container must not outlive its usefulness because a bus is gone."""
     bundle, unit = named

@@ -85,6 +85,13 @@ Result<> set_up_directory(const plan::CgroupDirectory& wanted, const plan::Cgrou
     return {};
 }
 
+Error unit_elsewhere(const plan::SystemdUnit& unit, const Location& location)
+{
+    return Error(ErrorKind::wrong_state,
+                 fmt::format("systemd has started {}, but there is no cgroup {}", unit.name, one_line(location.directory())))
+        .with_hint("its processes have ended already, or systemd manages another cgroup hierarchy than brig sees here");
+}
+
 Location location_of(const plan::CgroupDirectory& directory)
 {
     return {directory.mount_point, directory.path, directory.controllers, directory.unified};
@@ -101,7 +108,10 @@ Result<Cgroup> Cgroup::create(const plan::Cgroup& plan)
         auto made = TRY_DURING("create the container's cgroup", make_cgroup_directories(wanted.mount_point, wanted.path));
         for (const auto& directory : made)
             rollback.add([directory] { (void)kernel::remove_directory(working_directory, directory); });
-        if (made.empty() || made.back() != location.directory())
+        bool present = made.empty() || made.back() != location.directory();
+        if (plan.unit && wanted.unified && !present)
+            return failure(unit_elsewhere(*plan.unit, location));
+        if (present && !plan.unit)
             TRY(check_unused(location));
         TRY(set_up_directory(wanted, plan, made));
         locations.push_back(std::move(location));
@@ -145,7 +155,95 @@ std::vector<std::string> offered_controllers(const Location& location)
 
 } // namespace
 
-Result<> Cgroup::update(const spec::Resources& resources) const
+namespace {
+
+// What an update is about to change, so that it can be taken back.
+class SavedLimits {
+public:
+    void save(const plan::CgroupDirectory& directory)
+    {
+        Saved saved{directory.mount_point + directory.path, {}};
+        for (const auto& write : directory.writes)
+            for (const auto& [file, value] : {std::pair(write.file, write.value), std::pair(write.other_file, write.other_value)})
+                if (auto former = file.empty() ? std::nullopt : former_value(saved.directory, file, value)) {
+                    plan::CgroupWrite back;
+                    back.file = file;
+                    back.value = std::move(*former);
+                    saved.writes.push_back(std::move(back));
+                }
+        m_saved.push_back(std::move(saved));
+    }
+
+    // In reverse: limits that bound each other were widened first, or narrowed first.
+    void restore() const
+    {
+        for (const auto& saved : m_saved) {
+            auto writes = saved.writes;
+            std::reverse(writes.begin(), writes.end());
+            auto directory = open_directory(saved.directory);
+            for (const auto& write : writes)
+                if (directory)
+                    (void)write_limits(*directory, {write});
+        }
+    }
+
+private:
+    struct Saved {
+        std::string directory;
+        std::vector<plan::CgroupWrite> writes;
+    };
+
+    static std::optional<std::string> former_value(const std::string& directory, const std::string& file,
+                                                   const std::string& value)
+    {
+        auto text = kernel::read_file(working_directory, directory + "/" + file, small_file);
+        if (!text)
+            return std::nullopt;
+        auto device = value.substr(0, value.find(' '));
+        if (device == value || (device.find(':') == std::string::npos && device != "default"))
+            return text->empty() ? std::string("\n") : std::string(trim(*text));
+        // Files with a line for each device.
+        for (auto line : split(*text, '\n'))
+            if (line.starts_with(device + " "))
+                return std::string(line);
+        if (file == "io.max")
+            return device + " rbps=max wbps=max riops=max wiops=max";
+        return device + (file.starts_with("blkio.throttle") ? " 0" : " default");
+    }
+
+    std::vector<Saved> m_saved;
+};
+
+Result<> write_updates(const plan::Cgroup& plan)
+{
+    for (const auto& directory : plan.directories) {
+        if (directory.writes.empty())
+            continue;
+        auto needed = needed_controllers(directory.writes);
+        if (directory.unified)
+            TRY(enable_controllers(directory.mount_point, directory.path, needed, needed));
+        Fd opened = TRY(open_directory(directory.mount_point + directory.path));
+        TRY(write_limits(opened, directory.writes));
+    }
+    return {};
+}
+
+// Of the CPU quota, for an update that leaves it as it is.
+uint64_t present_period(const std::vector<Location>& locations)
+{
+    constexpr uint64_t usual = 100000;
+    for (const auto& location : locations)
+        for (const char* file : {"/cpu.max", "/cpu.cfs_period_us"}) {
+            auto text = kernel::read_file(working_directory, location.directory() + file, small_file);
+            if (auto period = text ? parse_unsigned(split(trim(*text), ' ').back()) : failure(text.error()))
+                return *period;
+        }
+    return usual;
+}
+
+} // namespace
+
+Result<> Cgroup::update(const spec::Resources& resources, const TellSystemd& tell_systemd) const
 {
     std::vector<plan::CgroupDirectory> directories;
     for (const auto& location : m_locations) {
@@ -158,16 +256,22 @@ Result<> Cgroup::update(const spec::Resources& resources) const
         directories.push_back(std::move(directory));
     }
     auto plan = TRY(plan::make_cgroup_update(std::move(directories), resources));
-    for (const auto& directory : plan.directories) {
-        if (directory.writes.empty())
-            continue;
-        auto needed = needed_controllers(directory.writes);
-        if (directory.unified)
-            TRY(enable_controllers(directory.mount_point, directory.path, needed, needed));
-        Fd opened = TRY(open_directory(directory.mount_point + directory.path));
-        TRY(write_limits(opened, directory.writes));
+    std::vector<plan::UnitProperty> properties;
+    if (tell_systemd)
+        properties = TRY(plan::make_unit_update(plan.directories, present_period(m_locations)));
+    SavedLimits saved;
+    for (const auto& directory : plan.directories)
+        saved.save(directory);
+    auto outcome = write_updates(plan);
+    if (outcome && !properties.empty()) {
+        outcome = tell_systemd(properties);
+        // systemd's values are rounded.
+        if (outcome)
+            outcome = write_updates(plan);
     }
-    return {};
+    if (!outcome)
+        saved.restore();
+    return outcome;
 }
 
 // ---- joining -----------------------------------------------------------------------------------------------------------
@@ -213,6 +317,13 @@ Result<Fd> Cgroup::open_unified_directory_of(pid_t process) const
                            .with_hint("something outside of the container moved it; brig does not follow"));
     }
     return failure(ErrorKind::internal, fmt::format("/proc/{}/cgroup has no line for cgroup v2", process));
+}
+
+Result<> Cgroup::check_member(pid_t process) const
+{
+    if (unified() != nullptr)
+        return open_unified_directory_of(process).map([](const Fd&) {});
+    return {};
 }
 
 Error Cgroup::explain_join_failure(Error error) const

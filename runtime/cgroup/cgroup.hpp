@@ -11,6 +11,7 @@
 #include "plan/plan.hpp"
 #include "spec/spec.hpp"
 
+#include <functional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -33,7 +34,8 @@ public:
 
     // mkdir in every hierarchy, controllers enabled on the way, limits written in order, device filter attached.
     // On failure everything made here is removed again. An existing directory is used (Kubernetes makes pods' cgroups
-    // first), but one that holds processes or is frozen is refused, as in runc.
+    // first), but one that holds processes or is frozen is refused, as in runc. With a systemd unit, which was started before
+    // and has the name for itself, the unit's own directories must exist.
     static Result<Cgroup> create(const plan::Cgroup& plan);
     static Cgroup at(std::vector<Location> locations) { return Cgroup(std::move(locations)); }
 
@@ -41,14 +43,19 @@ public:
     bool empty() const { return m_locations.empty(); }
     bool has_unified() const { return unified() != nullptr; }
 
-    // New limits for a running container; devices stay as they are. Values that are not named stay, too.
-    Result<> update(const spec::Resources& resources) const;
+    // New limits for a running container; devices stay as they are. Values that are not named stay, too. When one cannot be set,
+    // those before it are taken back. `tell_systemd`, with the properties of the container's unit, is called in between:
+    // what it fails with, update fails with, and the exact values are written again after it.
+    using TellSystemd = std::function<Result<>(const std::vector<plan::UnitProperty>&)>;
+    Result<> update(const spec::Resources& resources, const TellSystemd& tell_systemd = {}) const;
 
     // For clone3(CLONE_INTO_CGROUP): the v2 directory, or an invalid descriptor where there is none.
     Result<Fd> open_unified_directory() const;
     // The v2 cgroup that `process` is in now, when it is this one or below: a container that manages cgroups itself
     // (systemd, BuildKit) moves its init down, and then cgroup v2 takes no process into the cgroup above.
     Result<Fd> open_unified_directory_of(pid_t process) const;
+    // That systemd put `process` where the plan has the cgroup.
+    Result<> check_member(pid_t process) const;
     // Adds what the kernel means by a failed clone3 into, or a failed write to cgroup.procs of, the v2 directory.
     Error explain_join_failure(Error error) const;
     // v1: the `tasks` files, opened for writing by the launcher; the child writes "0" to each (join_by_tasks). A single-threaded

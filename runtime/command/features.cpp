@@ -48,6 +48,7 @@ Result<int> run(const Invocation&)
     input.cgroup_v1 = true;
     input.cgroup_v2 = true;
     input.cgroup_rdma = true;
+    input.cgroup_systemd = input.cgroup_systemd_user = true;
     input.seccomp_supported_flags = seccomp_flags_of_this_kernel();
     input.seccomp_missing_architectures = architectures_without_libseccomp();
     input.apparmor = true;
@@ -57,7 +58,7 @@ Result<int> run(const Invocation&)
     input.net_devices = true;
     input.memory_policy = true;
     input.checkpoint = true;
-    input.potentially_unsafe_config_annotations.emplace_back("org.criu.config");
+    input.potentially_unsafe_config_annotations = {"org.criu.config", "org.systemd.property."};
     TRY(print(spec::features_document(input).to_text(true) + "\n"));
     return 0;
 }

@@ -87,6 +87,12 @@ bool uses_runtime_directory(const char* runtime_directory)
     return in_user_namespace() && (!user || std::string_view(user) != "root");
 }
 
+std::string environment_text(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
 plan::CgroupDriver cgroup_driver(const Arguments& globals)
 {
     std::string manager = globals.text("cgroup-manager");
@@ -161,6 +167,7 @@ Result<container::Context> make_query_context(const Arguments& globals, Log log)
     context.build = build_id();
     context.sticky_state_root = !globals.text_if_given("root") && uses_runtime_directory(std::getenv("XDG_RUNTIME_DIR"));
     context.cgroup_driver = cgroup_driver(globals);
+    context.session = {environment_text("XDG_RUNTIME_DIR"), environment_text("DBUS_SESSION_BUS_ADDRESS")};
     context.log = std::move(log);
     return context;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "cgroup/systemd_manager.hpp"
 #include "kernel/host_facts.hpp"
 #include "plan/plan.hpp"
 
@@ -13,8 +14,9 @@ struct Context {
     std::string state_root;         // absolute, e.g. "/run/brig"
     bool sticky_state_root = false; // below $XDG_RUNTIME_DIR, from which what is old and not sticky may be removed
     plan::CgroupDriver cgroup_driver = plan::CgroupDriver::file_system;
-    bool rootless = false; // a user's bundle without user namespace gets one
-    std::string build;     // identifies the running program: what another one compiled is not used; empty: unknown
+    cgroup::UserSession session; // where an ordinary user's own systemd is
+    bool rootless = false;       // a user's bundle without user namespace gets one
+    std::string build;           // identifies the running program: what another one compiled is not used; empty: unknown
     Log log;
 };
 

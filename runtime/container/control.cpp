@@ -57,7 +57,13 @@ Result<> update(const Context& context, const std::string& id, const Update& upd
                            .with_hint("create it with linux.intelRdt"));
     if (update.schemata.empty())
         TRY(check_has_cgroup(container.record, "it has no limits to change"));
-    TRY(container.cgroup().update(update.resources));
+    cgroup::Cgroup::TellSystemd tell_systemd;
+    if (const auto& unit = container.record.unit)
+        tell_systemd = [&](const std::vector<plan::UnitProperty>& properties) -> Result<> {
+            auto systemd = TRY(cgroup::SystemdManager::connect(unit->of_user, context.session));
+            return systemd.set_properties(unit->name, properties);
+        };
+    TRY(container.cgroup().update(update.resources, tell_systemd));
     return update.schemata.empty() ? Result<>() : setup::write_schemata(container.record.resctrl.front(), update.schemata);
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "container/filter_store.hpp"
 #include "container/lifecycle.hpp"
+#include "container/systemd.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
 #include "kernel/procfs.hpp"
@@ -78,6 +79,8 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     PlannedContainer planned;
     planned.spec = TRY(spec::read_spec(request.config_text));
     HostFacts facts = TRY(kernel::read_host_facts());
+    if (context.cgroup_driver == plan::CgroupDriver::systemd)
+        planned.systemd = TRY(connect_to_systemd(context, facts));
     if (context.rootless)
         TRY(plan::adapt_to_caller(planned.spec, facts));
     TRY(spec::check_spec(planned.spec));
@@ -85,6 +88,7 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     plan_request.id = request.id;
     plan_request.host_bundle = request.bundle;
     plan_request.cgroup_driver = context.cgroup_driver;
+    plan_request.unit_description = unit_description(context, request.id);
     plan_request.root_switch = request.no_pivot ? plan::RootSwitch::move_mount : plan::RootSwitch::pivot_root;
     plan_request.new_session_keyring = !request.no_new_keyring;
     plan_request.preserved_fds = request.preserved_fds;
@@ -147,6 +151,8 @@ Record first_record(const PlannedContainer& planned)
     record.namespaces = namespaces_to_join(plan.namespaces);
     record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
     record.cgroups = cgroup::locations_of(plan.cgroup);
+    if (plan.cgroup.unit)
+        record.unit = cgroup::identity_of(*plan.cgroup.unit);
     if (plan.intel_rdt) {
         record.resctrl = plan.intel_rdt->directories();
         record.own_resctrl = plan.intel_rdt->own_directories();
@@ -188,8 +194,9 @@ public:
         Fd listener;
         if (m_request.start_by == StartBy::socket)
             listener = TRY(kernel::listen_at(m_directory.fd(), start_socket_name, 0600));
-        auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
         Rollback undo;
+        undo.add([&] { stop_unit(); });
+        auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
         undo.add([&] { abandon(outcome); });
         TRY(finish(outcome));
         undo.keep();
@@ -207,6 +214,10 @@ private:
             Record record = m_record;
             record.pid = pid;
             return hook_state(record, moment == launch::HookMoment::create ? Status::creating : Status::created).to_text();
+        };
+        request.start_unit = [this](pid_t pid) {
+            m_unit_asked = true;
+            return m_planned.systemd->start_unit(*m_planned.plan.cgroup.unit, pid);
         };
         request.on_cloned = [this](pid_t pid) { return remember_init(pid); };
         request.filter_for = [this](const spec::Seccomp& profile) { return filter_for(m_context, m_directory, profile); };
@@ -232,6 +243,12 @@ private:
         return {};
     }
 
+    void stop_unit()
+    {
+        if (m_unit_asked)
+            (void)m_planned.systemd->stop_unit(*m_record.unit);
+    }
+
     void abandon(launch::LaunchOutcome& outcome)
     {
         constexpr int64_t patience = 5000;
@@ -248,6 +265,7 @@ private:
     const PlannedContainer& m_planned;
     const StateDirectory& m_directory;
     Record m_record;
+    bool m_unit_asked = false;
 };
 
 } // namespace

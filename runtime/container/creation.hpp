@@ -8,6 +8,7 @@
 #include "kernel/pid_namespace.hpp"
 #include "setup/seccomp.hpp"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ namespace brig::container {
 struct PlannedContainer {
     spec::Spec spec;
     plan::Plan plan;
+    std::unique_ptr<cgroup::SystemdManager> systemd; // with the driver systemd
 };
 
 // config -> check -> plan; nothing is made.

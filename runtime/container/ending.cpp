@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "container/creation.hpp"
 #include "container/lifecycle.hpp"
+#include "container/systemd.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
 #include "plan/cgroup_plan.hpp"
@@ -74,6 +75,8 @@ Result<> kill(const Context& context, const std::string& id, int signal, bool al
 {
     StateDirectory directory = TRY(StateStore(context.state_root).open(id, Locking::none));
     Record record = TRY(directory.read_record());
+    if (all)
+        TRY(forget_foreign_unit(context, record));
     if (all && record.cgroups.empty())
         return kill_all_without_cgroup(directory, record, signal);
     if (all)
@@ -105,31 +108,42 @@ void run_poststop_hooks(const Context& context, const StateDirectory& directory,
                               spec->hooks.value_or(spec::Hooks{}).poststop, context.log);
 }
 
-// Where the cgroup of a container without record is: by its saved configuration, or where it is by default.
-Result<cgroup::Cgroup> guess_cgroup(const Context& context, const StateDirectory& directory)
+// What can be told of a container without record: where its cgroup is by its saved configuration, or by default.
+Result<Record> guess_record(const Context& context, const StateDirectory& directory)
 {
     auto text = directory.read_file("config.json");
     auto spec = text ? spec::read_spec(*text) : failure(text.error());
-    plan::CgroupRequest request{directory.id(), spec && spec->linux ? spec->linux->cgroups_path : "", context.cgroup_driver};
-    plan::Cgroup planned = TRY(plan::make_cgroup_plan(request, nullptr, TRY(kernel::read_host_facts())));
-    auto locations = cgroup::locations_of(planned);
+    plan::CgroupRequest request{.id = directory.id(),
+                                .cgroups_path = spec && spec->linux ? spec->linux->cgroups_path : "",
+                                .driver = context.cgroup_driver,
+                                .unit_description = unit_description(context, directory.id())};
+    HostFacts facts = TRY(kernel::read_host_facts());
+    if (context.cgroup_driver == plan::CgroupDriver::systemd)
+        (void)TRY(connect_to_systemd(context, facts));
+    plan::Cgroup planned = TRY(plan::make_cgroup_plan(request, nullptr, facts));
+    Record record;
+    record.id = directory.id();
+    record.cgroups = cgroup::locations_of(planned);
+    if (planned.unit)
+        record.unit = cgroup::identity_of(*planned.unit);
     auto is_there = [](const cgroup::Location& location) {
         return kernel::exists(kernel::working_directory, location.directory());
     };
-    if (!spec && std::none_of(locations.begin(), locations.end(), is_there))
+    if (!spec && std::none_of(record.cgroups.begin(), record.cgroups.end(), is_there))
         return failure(
             Error(ErrorKind::invalid, "brig.json and config.json are damaged, so its processes cannot be found")
                 .with_hint(fmt::format("end them and remove its folder {} by hand", context.state_root + "/" + directory.id())));
-    return cgroup::Cgroup::at(std::move(locations));
+    return record;
 }
 
 // A record that cannot be read must not make a container immortal.
 Result<> remove_damaged(const Context& context, const StateStore& store, const StateDirectory& directory, const Error& reason)
 {
-    auto group = TRY_DURING(fmt::format("remove container {}", directory.id()), guess_cgroup(context, directory));
+    Record record = TRY_DURING(fmt::format("remove container {}", directory.id()), guess_record(context, directory));
+    TRY(forget_foreign_unit(context, record));
     context.log.warning(fmt::format("removing container {} without its record: {}", directory.id(), reason.message()));
-    TRY(group.kill_all(SIGKILL));
-    TRY(group.remove(patience));
+    TRY(cgroup::Cgroup::at(record.cgroups).kill_all(SIGKILL));
+    TRY(remove_cgroup_of(context, record, patience));
     return store.remove(directory.id());
 }
 
@@ -153,8 +167,9 @@ Result<> remove(const Context& context, const std::string& id, bool force)
         return failure(Error(ErrorKind::wrong_state,
                              fmt::format("cannot delete container {} that is not stopped: {}", id, status_name(status)))
                            .with_hint("kill it first or use --force"));
+    TRY(forget_foreign_unit(context, *record));
     TRY(end_all_processes(*record));
-    TRY(cgroup::Cgroup::at(record->cgroups).remove(patience));
+    TRY(remove_cgroup_of(context, *record, patience));
     TRY(setup::remove_resctrl_groups(record->own_resctrl));
     if (record->complete && record->has_poststop_hooks)
         run_poststop_hooks(context, directory, *record);

@@ -182,6 +182,11 @@ Result<launch::Launched> exec(const Context& context, const std::string& id, Exe
     launch_request.init_pidfd = init;
     launch_request.follow_init = request.cgroups.empty() ? record.pid : 0;
     launch_request.namespaces = record.namespaces;
+    if (record.unit && request.cgroups.empty())
+        launch_request.attach = [&](pid_t moved) -> Result<> {
+            auto systemd = TRY(cgroup::SystemdManager::connect(record.unit->of_user, context.session));
+            return systemd.attach(record.unit->name, moved);
+        };
     launch_request.console_socket = request.console_socket;
     launch_request.terminal_to_caller = request.terminal_to_caller;
     if (container.linux->seccomp) {

@@ -7,6 +7,7 @@
 #include "container/criu.hpp"
 #include "container/external_mounts.hpp"
 #include "container/inside.hpp"
+#include "container/systemd.hpp"
 #include "kernel/files.hpp"
 #include "kernel/mounting.hpp"
 #include "kernel/namespaces.hpp"
@@ -145,7 +146,8 @@ class Restoration {
 public:
     Restoration(const Context& context, const RestoreRequest& request, const PlannedContainer& planned,
                 const StateDirectory& directory)
-        : m_context(context), m_request(request), m_plan(planned.plan), m_directory(directory), m_record(first_record(planned))
+        : m_context(context), m_request(request), m_planned(planned), m_plan(planned.plan), m_directory(directory),
+          m_record(first_record(planned))
     {
     }
 
@@ -157,8 +159,8 @@ public:
         if (m_plan.seccomp) // for exec; CRIU has the filters of the processes
             (void)TRY(filter_for(m_context, m_directory, *m_plan.seccomp));
         Rollback undo;
-        m_cgroup = TRY(cgroup::Cgroup::create(m_plan.cgroup));
         undo.add([this] { abandon(); });
+        TRY(make_cgroup());
         m_record.cgroups = m_cgroup.locations();
         TRY(m_directory.write_record(m_record));
         TRY(converse());
@@ -168,6 +170,18 @@ public:
     }
 
 private:
+    // A scope of systemd needs a process from its beginning: one that does nothing keeps the place until CRIU's is there.
+    Result<> make_cgroup()
+    {
+        if (m_plan.cgroup.unit) {
+            m_keeper = TRY(ScopeKeeper::start());
+            m_unit_asked = true;
+            TRY(m_planned.systemd->start_unit(*m_plan.cgroup.unit, m_keeper->pid()));
+        }
+        m_cgroup = TRY(cgroup::Cgroup::create(m_plan.cgroup));
+        return {};
+    }
+
     Result<> converse()
     {
         CheckpointFolders folders = TRY(open_checkpoint_folders(m_request.settings));
@@ -182,6 +196,7 @@ private:
         TRY(add_namespaces(options));
         CriuWorker worker = TRY(start_worker(root));
         m_worker = &worker;
+        m_keeper.reset();
         options.cgroup_roots = TRY(cgroup_roots(worker.pid()));
         Fd images = TRY(folder_seen_by(worker.pid(), folders.images));
         Fd work = TRY(folder_seen_by(worker.pid(), folders.work));
@@ -360,14 +375,20 @@ private:
             (void)kernel::pidfd_send_signal(m_pidfd, SIGKILL);
             (void)kernel::wait_for(m_pid);
         }
+        m_keeper.reset();
         (void)m_cgroup.remove(patience);
+        if (m_unit_asked)
+            (void)m_planned.systemd->stop_unit(*m_record.unit);
     }
 
     const Context& m_context;
     const RestoreRequest& m_request;
+    const PlannedContainer& m_planned;
     const plan::Plan& m_plan;
     const StateDirectory& m_directory;
     Record m_record;
+    std::optional<ScopeKeeper> m_keeper;
+    bool m_unit_asked = false;
     cgroup::Cgroup m_cgroup;
     std::vector<MountFlags> m_mount_flags;
     std::vector<int> m_passed; // to CRIU, from first_further_descriptor on

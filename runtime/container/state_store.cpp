@@ -84,6 +84,8 @@ Json record_to_json(const Record& record)
     json.set("ownKeyring", Json::boolean(record.own_keyring));
     json.set("namespaces", Json::unsigned_number(record.namespaces));
     json.set("cgroups", cgroup::locations_to_json(record.cgroups));
+    if (record.unit)
+        json.set("unit", cgroup::unit_to_json(*record.unit));
     if (!record.resctrl.empty())
         json.set("resctrl", Json::strings(record.resctrl)).set("ownResctrl", Json::strings(record.own_resctrl));
     return json;
@@ -118,6 +120,8 @@ Result<Record> record_from_json(JsonView json)
     record.own_keyring = json.member("ownKeyring").boolean();
     record.namespaces = TRY(json.member("namespaces").unsigned_integer());
     record.cgroups = TRY(cgroup::locations_from_json(json.member("cgroups")));
+    if (auto unit = json.member("unit"); !unit.is_null())
+        record.unit = TRY(cgroup::unit_from_json(unit));
     record.resctrl = texts_from(json.member("resctrl"));
     record.own_resctrl = texts_from(json.member("ownResctrl"));
     return record;

@@ -12,9 +12,11 @@
 #include "base/json.hpp"
 #include "base/result.hpp"
 #include "cgroup/cgroup.hpp"
+#include "cgroup/systemd_manager.hpp"
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -45,8 +47,9 @@ struct Record {
     bool own_keyring = true; // not --no-new-keyring: exec joins the container's session keyring
     uint64_t namespaces = 0; // CLONE_NEW* of all namespaces that differ from the host's, for exec
     std::vector<cgroup::Location> cgroups;
-    std::vector<std::string> resctrl;     // directories that its processes join; the first is the class
-    std::vector<std::string> own_resctrl; // those that are removed with it
+    std::optional<cgroup::UnitIdentity> unit; // systemd's, with the driver systemd
+    std::vector<std::string> resctrl;         // directories that its processes join; the first is the class
+    std::vector<std::string> own_resctrl;     // those that are removed with it
 };
 
 // Container ids: 1 to 1024 of [A-Za-z0-9_+.-], neither "." nor "..". Kind invalid.

@@ -49,6 +49,10 @@ struct HostFacts {
     std::string cgroup_v2_delegated_path;
     std::vector<std::string> cgroup_v2_delegated_controllers;
 
+    // Of the manager that the driver systemd asks, below every mount point; empty: it manages all of them. Only that driver's
+    // caller fills it in (container/systemd.hpp).
+    std::string systemd_cgroup;
+
     // identity of the caller
     uint32_t uid = 0;
     uint32_t gid = 0;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 namespace brig::kernel {
@@ -170,11 +171,14 @@ Result<Fd> connect_at(FdRef directory, const std::string& name)
     return socket;
 }
 
-Result<Fd> connect_stream(const std::string& path)
+Result<Fd> connect_stream(const std::string& path, int64_t milliseconds)
 {
     Fd parent = TRY(open_at(working_directory, std::string(parent_path(path)), O_PATH | O_DIRECTORY));
     SocketName socket_name = TRY(name_in(parent, std::string(base_name(path))));
     Fd socket = TRY(new_socket(SOCK_STREAM));
+    struct timeval limit = {milliseconds / 1000, milliseconds % 1000 * 1000};
+    if (milliseconds >= 0 && ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+        return BRIG_CALL_FAILED("setsockopt SO_SNDTIMEO");
     TRY(connect_to(socket, socket_name, path));
     return socket;
 }

@@ -31,7 +31,8 @@ Result<Message> receive_message(FdRef socket, size_t limit);
 Result<Fd> listen_at(FdRef directory, const std::string& name, mode_t mode);
 Result<Fd> connect_at(FdRef directory, const std::string& name);
 // By path, SOCK_STREAM; resolves long paths through the parent directory.
-Result<Fd> connect_stream(const std::string& path);
+// `milliseconds`: how long connecting and each sending may take; negative: for ever.
+Result<Fd> connect_stream(const std::string& path, int64_t milliseconds = -1);
 Result<Fd> accept_connection(FdRef listener);
 
 // Waits until readable; negative waits forever. False on time-out. EINTR is retried with the remaining time.

@@ -51,6 +51,7 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
     SpawnPlan spawn{.join_pidfd = request.init_pidfd,
                     .join_flags = request.namespaces,
                     .cgroup = cgroup_directory,
+                    .attach = request.attach,
                     .child_of_callers_parent = request.child_of_callers_parent};
     LentAffinity initial = TRY(LentAffinity::of(request.process));
     auto spawned = spawn_child(spawn, [&, end = &init_end, files = &join_files](bool) {

@@ -44,8 +44,8 @@ public:
     Result<> conduct()
     {
         auto sent = provide();
-        // A broken pipe means that the init has ended; what it said before explains that better.
-        if (!sent && sent.error().code() != EPIPE)
+        // When the init has ended, what it said before explains that better.
+        if (!sent && sent.error().code() != EPIPE && !has_ended())
             return sent;
         return listen();
     }
@@ -76,6 +76,12 @@ private:
         return {};
     }
 
+    bool has_ended() const
+    {
+        auto ended = kernel::wait_for_end(m_launched.pidfd, 0);
+        return ended && *ended;
+    }
+
     Result<Fd> open_network_namespace()
     {
         std::string path = fmt::format("/proc/{}/ns/net", m_launched.pid);
@@ -85,13 +91,30 @@ private:
         return kernel::open_at(kernel::working_directory, path, O_RDONLY);
     }
 
+    // systemd moves the init into a scope, while that mounts what needs no cgroup; the limits follow.
+    Result<> provide_unit(const plan::SystemdUnit& unit)
+    {
+        TRY(m_request.start_unit(m_launched.pid));
+        m_cgroup = TRY(cgroup::Cgroup::create(m_request.plan.cgroup));
+        if (!unit.is_slice())
+            TRY(m_cgroup.check_member(m_launched.pid));
+        return send_join_files(!unit.is_slice());
+    }
+
     Result<> provide_cgroup()
     {
+        if (m_request.plan.cgroup.unit)
+            return provide_unit(*m_request.plan.cgroup.unit);
         auto legacy = TRY(cgroup::Cgroup::create(part_of(m_request.plan.cgroup, false)));
         auto locations = m_cgroup.locations();
         locations.insert(locations.end(), legacy.locations().begin(), legacy.locations().end());
         m_cgroup = cgroup::Cgroup::at(std::move(locations));
-        auto files = TRY(m_cgroup.open_join_files(true));
+        return send_join_files(true);
+    }
+
+    Result<> send_join_files(bool is_in_unified)
+    {
+        auto files = TRY(m_cgroup.open_join_files(is_in_unified));
         std::vector<int> numbers;
         for (const auto& file : files)
             numbers.push_back(file.get());
@@ -215,7 +238,9 @@ Result<LaunchOutcome> launch(const LaunchRequest& request, const Log& log)
 {
     LaunchOutcome outcome;
     Rollback undo;
-    outcome.cgroup = TRY(cgroup::Cgroup::create(part_of(request.plan.cgroup, true)));
+    // A unit of systemd needs the init before there is a cgroup.
+    if (!request.plan.cgroup.unit)
+        outcome.cgroup = TRY(cgroup::Cgroup::create(part_of(request.plan.cgroup, true)));
     undo.add([&] {
         constexpr int64_t patience = 5000;
         (void)outcome.cgroup.remove(patience);

@@ -44,6 +44,8 @@ struct LaunchRequest {
     HookState hook_state;
     // Called once, when the pid is known and before anything can fail for reasons of the image.
     std::function<Result<>(pid_t pid)> on_cloned;
+    // Of a plan with a systemd unit: starts the unit with the init in it, called while the init works.
+    std::function<Result<>(pid_t pid)> start_unit;
     // Gives the program of linux.seccomp; called while the init works.
     std::function<Result<setup::SeccompProgram>(const spec::Seccomp&)> filter_for;
 };
@@ -64,6 +66,7 @@ struct ExecLaunchRequest {
     pid_t follow_init = 0;   // not 0: into the v2 cgroup that this process moved itself to, should it have
     uint64_t namespaces = 0; // CLONE_NEW* to join
     const cgroup::Cgroup& cgroup;
+    std::function<Result<>(pid_t process)> attach; // see SpawnPlan
     std::optional<setup::SeccompProgram> seccomp;
     const spec::Seccomp* seccomp_spec = nullptr; // where its listener goes
     HookState hook_state;

@@ -100,22 +100,53 @@ Result<Spawned> receive_child(const Channel& report)
     return spawned;
 }
 
+struct Intermediate {
+    kernel::CloneOutcome process;
+    bool waits = false; // until it is where it belongs
+};
+
+// The right to move a process is one over the cgroup that is above both ends: a user's login is not below the user's systemd.
+Result<Intermediate> clone_intermediate(const SpawnPlan& plan)
+{
+    auto outcome = kernel::clone_process({.flags = parent_flag(plan), .cgroup = plan.cgroup.get()});
+    if (outcome)
+        return Intermediate{std::move(*outcome), false};
+    bool forbidden = outcome.error().code() == EACCES || outcome.error().code() == EPERM;
+    if (forbidden && plan.attach)
+        return Intermediate{TRY(kernel::clone_process({.flags = parent_flag(plan)})), true};
+    return failure(std::move(outcome).error());
+}
+
+// The intermediate process ends when it cannot be moved, because its end of the channel does.
+Result<Spawned> collect_child(const SpawnPlan& plan, const Intermediate& intermediate, const Channel& report)
+{
+    if (intermediate.waits) {
+        TRY(plan.attach(intermediate.process.pid));
+        TRY(report.send(MessageKind::cgroup_ready));
+    }
+    return receive_child(report);
+}
+
 Result<Spawned> spawn_through_intermediate(const SpawnPlan& plan, const std::function<void(bool)>& child_main)
 {
     auto [reader, writer] = TRY(kernel::sequenced_socket_pair());
-    auto outcome = TRY(kernel::clone_process({.flags = parent_flag(plan), .cgroup = plan.cgroup.get()}));
-    if (outcome.in_child) {
+    Intermediate intermediate = TRY(clone_intermediate(plan));
+    if (intermediate.process.in_child) {
         reader.reset();
         Channel report(std::move(writer));
+        if (intermediate.waits && !report.expect(MessageKind::cgroup_ready))
+            kernel::exit_now(1);
         auto done = run_intermediate(plan, report, child_main);
         if (!done)
             (void)report.send(MessageKind::failed, encode_error(done.error()));
         kernel::exit_now(0);
     }
     writer.reset();
-    auto spawned = receive_child(Channel(std::move(reader)));
+    Channel report(std::move(reader));
+    auto spawned = collect_child(plan, intermediate, report);
+    report.close();
     if (!plan.child_of_callers_parent)
-        TRY(kernel::wait_for(outcome.pid));
+        TRY(kernel::wait_for(intermediate.process.pid));
     return spawned;
 }
 

@@ -18,6 +18,8 @@ struct SpawnPlan {
     FdRef join_pidfd{-1};                         // exec: the init whose namespaces are joined
     uint64_t join_flags = 0;
     FdRef cgroup{-1}; // a cgroup v2 directory to be born in
+    // exec: moves a process there where the caller may not; empty: nobody can.
+    std::function<Result<>(pid_t process)> attach = {};
     bool child_of_callers_parent = false;
 };
 

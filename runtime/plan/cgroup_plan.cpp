@@ -3,6 +3,8 @@
 #include "base/text.hpp"
 #include "plan/cgroup_limits.hpp"
 #include "plan/device_rules.hpp"
+#include "plan/unit_name.hpp"
+#include "plan/unit_properties.hpp"
 
 #include <algorithm>
 
@@ -211,6 +213,43 @@ Error no_hierarchy()
         .with_hint("mount one: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
+// ---- systemd -----------------------------------------------------------------------------------------------------------
+
+constexpr uint64_t usual_period = 100000; // the kernel's, in microseconds
+
+Result<SystemdUnit> make_unit(const CgroupRequest& request, const UnitPlace& place, Cgroup& plan, const HostFacts& facts)
+{
+    SystemdUnit unit{.name = place.name, .description = request.unit_description, .of_user = !is_privileged(facts)};
+    bool unified = plan.directories.front().unified && plan.directories.size() == 1;
+    unit.properties = basic_unit_properties(place, unit.description, unified);
+    for (const auto& directory : plan.directories)
+        TRY(add_limit_properties(unit.properties, directory.writes, usual_period));
+    // Ordinary users cannot filter devices, and need not: see add_device_rules.
+    if (is_privileged(facts))
+        TRY(add_device_properties(unit.properties, plan.device_rules, find_v1(plan.directories, "devices") != nullptr));
+    if (request.annotations != nullptr)
+        TRY(add_annotated_properties(unit.properties, *request.annotations));
+    return unit;
+}
+
+Result<Cgroup> make_systemd_plan(const CgroupRequest& request, const spec::Resources& wanted, const HostFacts& facts)
+{
+    UnitPlace place = TRY(place_of_unit(request.cgroups_path, request.id, !is_privileged(facts)));
+    Cgroup plan;
+    plan.driver = CgroupDriver::systemd;
+    plan.directories = make_directories(facts.systemd_cgroup + place.path, facts);
+    if (plan.directories.empty())
+        return failure(no_hierarchy());
+    TRY(add_limits(plan.directories, wanted));
+    // systemd enables what it knows; a limit may need more.
+    for (auto& directory : plan.directories)
+        if (directory.unified)
+            keep_needed_controllers(directory);
+    TRY(add_device_rules(plan, wanted, facts));
+    plan.unit = TRY(make_unit(request, place, plan, facts));
+    return plan;
+}
+
 // ---- without privilege -------------------------------------------------------------------------------------------------
 
 bool is_delegated(const std::string& path, const HostFacts& facts)
@@ -246,9 +285,7 @@ Result<Cgroup> make_cgroup_plan(const CgroupRequest& request, const spec::Resour
     if (request.driver == CgroupDriver::none)
         return make_plan_without_cgroup(wanted, facts);
     if (request.driver == CgroupDriver::systemd)
-        return failure(Error(ErrorKind::not_supported, "the systemd cgroup driver is not in this version of brig")
-                           .with_hint("use the cgroupfs driver: dockerd --exec-opt native.cgroupdriver=cgroupfs, or "
-                                      "SystemdCgroup = false in containerd's configuration"));
+        return make_systemd_plan(request, wanted, facts);
     std::string path = TRY(wanted_path(request));
     if (!is_privileged(facts) && !is_delegated(path_in_v2(path, facts), facts)) {
         auto limit = TRY(first_limit(wanted));
@@ -284,6 +321,14 @@ Result<Cgroup> make_cgroup_update(std::vector<CgroupDirectory> directories, cons
     plan.driver = CgroupDriver::file_system;
     TRY(add_limits(plan.directories, resources));
     return plan;
+}
+
+Result<std::vector<UnitProperty>> make_unit_update(const std::vector<CgroupDirectory>& directories, uint64_t period)
+{
+    std::vector<UnitProperty> properties;
+    for (const auto& directory : directories)
+        TRY(add_limit_properties(properties, directory.writes, period));
+    return properties;
 }
 
 Result<std::vector<CgroupWrite>> cgroup_v1_writes(const std::string& controller, const spec::Resources& resources)

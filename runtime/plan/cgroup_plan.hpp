@@ -10,6 +10,7 @@
 #include "plan/plan.hpp"
 #include "spec/spec.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct CgroupRequest {
     // can be had; a container that asks for no limit then runs in the caller's own cgroup, any other is refused.
     std::string cgroups_path;
     CgroupDriver driver = CgroupDriver::file_system;
+    // With the driver systemd cgroups_path is SLICE:PREFIX:NAME, see plan/unit_name.hpp.
+    std::string unit_description = {};
+    const std::map<std::string, std::string>* annotations = nullptr; // org.systemd.property.*
 };
 
 // A directory in every v1 hierarchy, so that a container is accounted as with runc, and one in cgroup v2, on hybrid hosts
@@ -34,6 +38,9 @@ Result<Cgroup> make_cgroup_plan(const CgroupRequest& request, const spec::Resour
 // runc: rewriting them would close devices under a running container. linux.resources.memory.swap needs memory.limit beside
 // it on v2; the caller merges what the container already has.
 Result<Cgroup> make_cgroup_update(std::vector<CgroupDirectory> directories, const spec::Resources& resources);
+
+// What systemd must know of such an update. `period`: of the CPU quota, in microseconds, where the update does not name one.
+Result<std::vector<UnitProperty>> make_unit_update(const std::vector<CgroupDirectory>& directories, uint64_t period);
 
 // One hierarchy's writes alone; an unknown controller has none.
 Result<std::vector<CgroupWrite>> cgroup_v1_writes(const std::string& controller, const spec::Resources& resources);

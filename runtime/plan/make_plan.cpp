@@ -133,7 +133,12 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     bool user_namespace = has_user_namespace(plan.namespaces);
 
     const spec::Resources* resources = linux.resources ? &*linux.resources : nullptr;
-    plan.cgroup = TRY(make_cgroup_plan({request.id, linux.cgroups_path, request.cgroup_driver}, resources, facts));
+    CgroupRequest cgroup_request{.id = request.id,
+                                 .cgroups_path = linux.cgroups_path,
+                                 .driver = request.cgroup_driver,
+                                 .unit_description = request.unit_description,
+                                 .annotations = &spec.annotations};
+    plan.cgroup = TRY(make_cgroup_plan(cgroup_request, resources, facts));
     if (!linux.mount_label.empty() && !facts.selinux)
         return failure(Error(ErrorKind::not_supported, "linux.mountLabel: this host has no SELinux")
                            .with_hint("remove the label from config.json, or enable SELinux"));

@@ -17,6 +17,7 @@ struct PlanRequest {
     std::string id;
     std::string host_bundle; // absolute
     CgroupDriver cgroup_driver = CgroupDriver::file_system;
+    std::string unit_description; // of the driver systemd
     RootSwitch root_switch = RootSwitch::pivot_root;
     bool new_session_keyring = true;
     unsigned preserved_fds = 0;

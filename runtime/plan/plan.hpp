@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace brig::plan {
@@ -67,8 +68,28 @@ struct CgroupDirectory {
 
 enum class CgroupDriver { none, file_system, systemd };
 
+// D-Bus: b, i, u, t, s, as, ay, a(ss).
+using UnitValue = std::variant<bool, int32_t, uint32_t, uint64_t, std::string, std::vector<std::string>, std::vector<uint8_t>,
+                               std::vector<std::pair<std::string, std::string>>>;
+
+struct UnitProperty {
+    std::string name; // "MemoryMax", as systemd's D-Bus interface calls it
+    UnitValue value;
+};
+
+// A transient unit of systemd: a scope, which takes the container's init over, or a slice, which the init joins.
+struct SystemdUnit {
+    std::string name;
+    std::string description; // with it the container knows its unit again
+    bool of_user = false;    // of the user's own manager, not of the system's
+    std::vector<UnitProperty> properties;
+
+    bool is_slice() const { return name.ends_with(".slice"); }
+};
+
 struct Cgroup {
     CgroupDriver driver = CgroupDriver::none;
+    std::optional<SystemdUnit> unit; // with the driver systemd
     std::vector<CgroupDirectory> directories;
     std::vector<spec::DeviceRule> device_rules; // compiled to eBPF where the device controller is v2's
     bool filter_devices = false;                // device_rules apply through eBPF

@@ -1,6 +1,7 @@
 #include "plan/plan_document.hpp"
 
 #include "base/text.hpp"
+#include "plan/unit_properties.hpp"
 #include "spec/vocabulary.hpp"
 
 #include <array>
@@ -139,6 +140,13 @@ Json cgroup_of(const Cgroup& cgroup)
 {
     Json object = Json::object();
     object.set("driver", Json::string(driver_name(cgroup.driver)));
+    if (cgroup.unit) {
+        object.set("unit", Json::string(cgroup.unit->name))
+            .set("manager", Json::string(cgroup.unit->of_user ? "user" : "system"));
+        add(object, "properties", array_of(cgroup.unit->properties, [](const UnitProperty& property) {
+                return Json::string(property_text(property));
+            }));
+    }
     add(object, "directories", array_of(cgroup.directories, cgroup_directory));
     if (cgroup.driver == CgroupDriver::none)
         return object;

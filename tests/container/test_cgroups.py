@@ -432,3 +432,14 @@ def test_bad_update_is_refused(runtime, bundle, flags):
 def test_update_of_stopped_container_is_refused(runtime, bundle):
     container = runtime.running(bundle).stop()
     runtime.fails("update", "--pids-limit", "5", container.id, text="not running|stopped")
+
+
+# ---- systemd
+
+@brig_only("the message is brig's")
+def test_systemd_driver_without_systemd(runtime, bundle):
+    """What runs under systemd is tested in the virtual machine (tests/vm/guest/test_systemd_driver.py)."""
+    hidden = ["unshare", "--mount", "sh", "-c",
+              'for place in /run/systemd /run/dbus; do [ ! -d $place ] || mount -t tmpfs none $place; done; exec "$@"', "sh"]
+    flags = ["--systemd-cgroup", "--root", runtime.root, "--log", runtime.log, "--log-format", "json"]
+    runtime.create_fails(bundle, flags=flags, prefix=hidden, text="systemd cannot be reached.*--cgroup-manager cgroupfs")

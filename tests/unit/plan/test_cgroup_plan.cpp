@@ -519,12 +519,12 @@ Test(cgroup_plan, no_hierarchy_is_an_error_with_a_remedy)
 
 // ---- drivers and privilege -------------------------------------------------------------------------------------------------
 
-Test(cgroup_plan, the_systemd_driver_is_refused_with_a_remedy)
+Test(cgroup_plan, the_systemd_driver_refuses_a_path_of_directories_with_the_remedy)
 {
     auto request = request_for("/x");
     request.driver = CgroupDriver::systemd;
     auto plan = make_cgroup_plan(request, nullptr, v2_host());
-    cr_expect(!plan && plan.error().kind() == ErrorKind::not_supported && contains(plan.error().hint(), "cgroupfs"));
+    cr_expect(!plan && plan.error().kind() == ErrorKind::invalid && contains(plan.error().hint(), "cgroupfs"));
 }
 
 Test(cgroup_plan, without_a_driver_no_limit_is_accepted)

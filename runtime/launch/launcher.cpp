@@ -114,6 +114,8 @@ private:
 
     Result<> send_join_files(bool is_in_unified)
     {
+        if (auto owner = m_request.plan.cgroup.owner)
+            TRY_DURING("give the cgroup to the container's user", m_cgroup.delegate(*owner));
         auto files = TRY(m_cgroup.open_join_files(is_in_unified));
         std::vector<int> numbers;
         for (const auto& file : files)

@@ -9,6 +9,7 @@
 #include "spec/vocabulary.hpp"
 
 #include <algorithm>
+#include <linux/mount.h>
 #include <sched.h>
 
 namespace brig::plan {
@@ -107,6 +108,18 @@ Result<> plan_ids(Plan& plan, const spec::Spec& spec, const HostFacts& facts)
     return {};
 }
 
+// config-linux.md "Cgroup ownership": only where the process cannot see or change more than its own cgroup.
+std::optional<uint32_t> cgroup_owner(const Plan& plan, const HostFacts& facts)
+{
+    auto is_writable_cgroup = [](const Mount& mount) {
+        return mount.kind == MountKind::cgroup_v2 && (mount.options.set_attributes & MOUNT_ATTR_RDONLY) == 0;
+    };
+    bool own_namespaces = plan.namespaces.has_new(CLONE_NEWUSER) && plan.namespaces.new_cgroup_namespace;
+    if (!facts.is_privileged() || !own_namespaces || std::ranges::none_of(plan.root.mounts, is_writable_cgroup))
+        return std::nullopt;
+    return spec::host_id_of(plan.namespaces.uid_mappings, plan.process.uid);
+}
+
 Result<> check_groups(const Process& process)
 {
     if (process.set_groups || process.additional_gids.empty())
@@ -156,6 +169,7 @@ Result<Plan> make_plan(const spec::Spec& spec, const PlanRequest& request, const
     plan.process = TRY(make_process_plan(*spec.process, facts, user_namespace));
     TRY(plan_ids(plan, spec, facts));
     TRY(check_groups(plan.process));
+    plan.cgroup.owner = cgroup_owner(plan, facts);
     plan.process.env.insert(plan.process.env.end(), request.extra_environment.begin(), request.extra_environment.end());
     plan.process.env = deduplicated_environment(plan.process.env);
     plan.process.personality = linux.personality;

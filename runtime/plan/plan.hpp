@@ -93,6 +93,7 @@ struct Cgroup {
     std::vector<CgroupDirectory> directories;
     std::vector<spec::DeviceRule> device_rules; // compiled to eBPF where the device controller is v2's
     bool filter_devices = false;                // device_rules apply through eBPF
+    std::optional<uint32_t> owner;              // v2: the host's user to whom the directory is given
 };
 
 // ---- root file system ------------------------------------------------------------------------------------------------

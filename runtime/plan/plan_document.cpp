@@ -150,6 +150,8 @@ Json cgroup_of(const Cgroup& cgroup)
     add(object, "directories", array_of(cgroup.directories, cgroup_directory));
     if (cgroup.driver == CgroupDriver::none)
         return object;
+    if (cgroup.owner)
+        object.set("owner", Json::unsigned_number(*cgroup.owner));
     object.set("deviceControl", Json::string(cgroup.filter_devices ? "eBPF" : "devices controller"));
     add(object, "deviceRules",
         array_of(cgroup.device_rules, [](const spec::DeviceRule& rule) { return Json::string(device_rule(rule)); }));

@@ -126,8 +126,8 @@ def overwrite_after_its_end(process, find_pid):
 def test_the_program_cannot_be_overwritten(rootless, mapped, user, workdir):
     """CVE-2019-5736. Without root no read-only mount can be made of the program, so it runs as a sealed copy in memory."""
     victim = workdir / "runtime" / "victim"
-    shutil.copy("/bin/busybox", victim)
-    control = subprocess.Popen([victim, "sleep", "1000"])
+    shutil.copy("/bin/sleep", victim)
+    control = subprocess.Popen([victim, "1000"])
     wait_until(lambda: os.readlink(f"/proc/{control.pid}/exe") == str(victim), "the control to run")
     assert overwrite_after_its_end(control, lambda: control.pid) == "written"
     assert victim.read_bytes().startswith(b"overwritten")

@@ -16,9 +16,9 @@ VERSION := $(shell cat VERSION)
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor -Wundef -Wno-missing-field-initializers -Werror
-# No locale, no iostreams, no exceptions: each of them costs start-up time (docs/performance.md).
+# No locale, no iostreams, no exceptions, small code: each costs start-up time otherwise (docs/performance.md).
 CPPFLAGS = -Iruntime -D_GNU_SOURCE -DFMT_STATIC_THOUSANDS_SEPARATOR="','"
-CXXFLAGS = -std=c++20 -O2 -g1 -fPIE -fno-rtti -fstack-protector-strong -ffunction-sections -fdata-sections $(HARDENING)
+CXXFLAGS = -std=c++20 -Os -g1 -fPIE -fno-rtti -fstack-protector-strong -ffunction-sections -fdata-sections $(HARDENING)
 HARDENING = -D_FORTIFY_SOURCE=2
 EXCEPTIONS = -fno-exceptions
 LDFLAGS = -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack

@@ -194,12 +194,14 @@ public:
         Fd listener;
         if (m_request.start_by == StartBy::socket)
             listener = TRY(kernel::listen_at(m_directory.fd(), start_socket_name, 0600));
-        Rollback undo;
-        undo.add([&] { stop_unit(); });
+        Rollback stop;
+        stop.add([&] { stop_unit(); });
         auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
+        Rollback undo; // after what it uses, so that it runs before that is gone
         undo.add([&] { abandon(outcome); });
         TRY(finish(outcome));
         undo.keep();
+        stop.keep();
         return Created{std::move(m_record), std::move(outcome.launched), m_planned.plan.hooks.poststart};
     }
 

@@ -42,7 +42,7 @@ upto = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(call upto,
 archives_upto = $(patsubst %,$(BUILD)/lib/%.a,$(call reverse,$(call upto,$(1),$(LAYERS))))
 
 .PHONY: all
-all: $(BUILD)/brig ## build the runtime
+all: $(BUILD)/brig $(BUILD)/brig-image ## build the runtime
 
 # The program that runs carries no debug information: it is read at each start. brig.debug has it for debuggers.
 $(BUILD)/brig: $(BUILD)/brig.debug
@@ -50,6 +50,17 @@ $(BUILD)/brig: $(BUILD)/brig.debug
 
 $(BUILD)/brig.debug: $(call objects_of,command) $(ARCHIVES)
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $(call objects_of,command) $(call reverse,$(ARCHIVES)) $(LDLIBS)
+
+# Images are unpacked by a program of its own: no other start pays for its libraries. libarchive, nettle and zstd are linked
+# into it; ISA-L has no static archive.
+IMAGE_OBJECTS = $(call objects_of,image/tool) $(call objects_of,command/image) \
+	$(filter-out %/main.o,$(call objects_of,command))
+IMAGE_LDLIBS = -l:libarchive.a -lisal -l:libnettle.a -l:libzstd.a
+IMAGE_LDFLAGS = -pie -static-libstdc++ -static-libgcc $(filter-out -static-pie,$(LDFLAGS))
+$(BUILD)/brig-image: $(IMAGE_OBJECTS) $(ARCHIVES)
+	$(CXX) $(CXXFLAGS) $(IMAGE_LDFLAGS) -o $@.debug $(IMAGE_OBJECTS) $(call reverse,$(ARCHIVES)) $(IMAGE_LDLIBS) \
+		-l:libseccomp.a -l:libcap.a -l:libjson-c.a
+	objcopy --strip-all $@.debug $@
 
 define layer_rule
 $(BUILD)/lib/$(1).a: $(call objects_of,$(1))

@@ -265,6 +265,8 @@ public:
     Mounter(FdRef root, const plan::Plan& plan, const MountSource& source) : m_root(root), m_plan(plan), m_source(source) {}
 
     Result<> mount(const plan::Mount& mount);
+    // `root` becomes that of the mount.
+    Result<> mount_root(const plan::Mount& mount, Fd& root);
 
 private:
     Result<> bind(const plan::Mount& mount);
@@ -315,6 +317,20 @@ Result<> Mounter::mount(const plan::Mount& mount)
     if (mount.type == "tmpfs")
         return new_tmpfs(mount);
     return new_file_system(mount);
+}
+
+Result<> Mounter::mount_root(const plan::Mount& mount, Fd& root)
+{
+    if (mount.kind != plan::MountKind::bind) {
+        root = TRY(replace_root(root, m_plan.root, mount));
+        return {};
+    }
+    Fd clone = TRY(m_source(mount));
+    TRY(leave_host_peers(clone));
+    TRY(apply_options_to_clone(clone, mount.options));
+    TRY(kernel::attach_mount(clone, root));
+    root = std::move(clone);
+    return {};
 }
 
 Result<> Mounter::bind(const plan::Mount& mount)
@@ -531,15 +547,15 @@ Result<> Mounter::remount(const plan::Mount& mount)
 
 } // namespace
 
-Result<> mount_range(FdRef root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source)
+Result<> mount_range(Fd& root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source)
 {
-    Mounter mounter(root, plan, source);
     for (size_t index = first; index < last; index++) {
         const plan::Mount& mount = plan.root.mounts[index];
+        Mounter mounter(root, plan, source);
         // runc's words, behind the property's name.
         TRY_DURING(fmt::format("mounts[{}]: error mounting {} to rootfs at {}", mount.spec_index,
                                quoted(mount.host_source.empty() ? mount.type : mount.host_source), quoted(mount.destination)),
-                   mounter.mount(mount));
+                   mount.is_root() ? mounter.mount_root(mount, root) : mounter.mount(mount));
     }
     return {};
 }

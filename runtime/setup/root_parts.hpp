@@ -22,6 +22,9 @@ Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target);
 Result<> apply_options_to_clone(FdRef clone, const spec::MountOptions& options);
 Result<> apply_propagation(FdRef mount, const spec::MountOptions& options);
 
+// The mount of a first mount with the destination "/", attached onto `root`: the new root. Binds are made by mount_range.
+Result<Fd> replace_root(FdRef root, const plan::RootFilesystem& plan, const plan::Mount& mount);
+
 Result<> mount_cgroup_v2(FdRef root, const plan::Plan& plan, const plan::Mount& mount);
 Result<> mount_cgroup_v1(FdRef root, const plan::Plan& plan, const plan::Mount& mount);
 

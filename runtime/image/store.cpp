@@ -98,6 +98,9 @@ Result<> check_name(std::string_view name)
         return refuse("it is too long");
     if (name.front() == '/' || name.back() == '/' || name.front() == '-')
         return refuse(name.front() == '-' ? "it begins with -" : "it begins or ends with /");
+    for (auto part : split(name, '/'))
+        if (part.empty() || part == "." || part == "..")
+            return refuse("a part of it is empty or only dots");
     for (char letter : name)
         if (!is_plain(letter) && letter != '/')
             return refuse(fmt::format("it contains {}", quoted(std::string(1, letter))));

@@ -501,6 +501,16 @@ bool has_parameter(const kernel::FileSystemRequest& request, std::string_view na
     return std::ranges::any_of(request.strings, [&](const auto& parameter) { return parameter.first == name; });
 }
 
+// The directory itself is the image's, too, unless the options say whose it is.
+Result<> copy_up(FdRef from, FdRef to, const kernel::FileSystemRequest& request)
+{
+    TRY(kernel::copy_tree(from, to));
+    if (has_parameter(request, "uid") || has_parameter(request, "gid"))
+        return {};
+    struct stat status = TRY(kernel::status_of(from));
+    return kernel::change_owner(to, status.st_uid, status.st_gid);
+}
+
 Result<> Mounter::new_tmpfs(const plan::Mount& mount)
 {
     kernel::FileSystemRequest request = file_system_request(mount);
@@ -524,7 +534,7 @@ Result<> Mounter::new_tmpfs(const plan::Mount& mount)
         TRY(kernel::change_mode(TRY(kernel::open_at(made, ".", O_RDONLY | O_DIRECTORY)),
                                 TRY(kernel::status_of(target)).st_mode & 07777));
     if (mount.options.tmpcopyup)
-        TRY_DURING("tmpcopyup", kernel::copy_tree(target, made));
+        TRY_DURING("tmpcopyup", copy_up(target, made, request));
     return kernel::attach_mount(made, target);
 }
 

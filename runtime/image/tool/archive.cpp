@@ -37,7 +37,7 @@ Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(ByteSource& source)
     archive_read_support_format_tar(reader->m_archive);
     archive_read_support_format_empty(reader->m_archive);
     if (archive_read_open2(reader->m_archive, reader.get(), nullptr, on_read, on_skip, nullptr) != ARCHIVE_OK)
-        return failure(reader->error("read the archive"));
+        return failure(reader->error("not a tar archive"));
     return reader;
 }
 
@@ -80,7 +80,7 @@ Result<bool> ArchiveReader::next(ArchiveEntry& entry)
     // A warning is a name that is not UTF-8 where PAX wants it, or a header that was passed over: the first is harmless, and for
     // the second the archive is not what its maker meant.
     if (code != ARCHIVE_OK && !(code == ARCHIVE_WARN && archive_entry_pathname(m_entry)))
-        return failure(error("the tar archive is damaged"));
+        return failure(error("not a tar archive, or a damaged one"));
     entry = {};
     entry.path = text_or_empty(archive_entry_pathname(m_entry));
     entry.mode = archive_entry_mode(m_entry);

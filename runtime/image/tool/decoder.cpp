@@ -17,7 +17,10 @@ constexpr int largest_window_log = 25;
 
 class GzipDecoder : public ByteSource {
 public:
-    explicit GzipDecoder(ByteSource& inner) : m_inner(inner), m_state(new struct inflate_state) { begin_member(); }
+    explicit GzipDecoder(ByteSource& inner) : m_inner(inner), m_state(std::make_unique<struct inflate_state>())
+    {
+        begin_member();
+    }
 
     Result<std::string_view> next() override
     {

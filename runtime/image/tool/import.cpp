@@ -242,10 +242,7 @@ private:
     size_t m_new_layers = 0;
 };
 
-} // namespace
-
-Result<std::vector<ImportedImage>> import_images(const StoreWriter& writer, const ImportRequest& request,
-                                                 ImportProgress& progress)
+Result<std::vector<ImportedImage>> import_all(const StoreWriter& writer, const ImportRequest& request, ImportProgress& progress)
 {
     if (!request.name.empty())
         TRY(check_name(request.name));
@@ -268,6 +265,17 @@ Result<std::vector<ImportedImage>> import_images(const StoreWriter& writer, cons
         imported.push_back(
             TRY_DURING("import image " + quoted(name), ImageImport(writer, request, progress, std::move(source)).run()));
     }
+    return imported;
+}
+
+} // namespace
+
+Result<std::vector<ImportedImage>> import_images(const StoreWriter& writer, const ImportRequest& request,
+                                                 ImportProgress& progress)
+{
+    auto imported = import_all(writer, request, progress);
+    if (!imported)
+        return failure(with_remedy_for_full_disk(std::move(imported).error()));
     return imported;
 }
 

@@ -91,6 +91,8 @@ Result<std::vector<SourceImage>> open_folder(const ImportRequest& request, const
 Result<std::vector<SourceImage>> open_archive(const ImportRequest& request, const Workspace& workspace, std::shared_ptr<Fd> file)
 {
     FilePlace place = TRY(whole(file));
+    if (place.size == 0)
+        return failure(ErrorKind::invalid, "it is empty");
     Compression compression = TRY(compression_of_place(place));
     if (compression != Compression::none) {
         FileRange range(*file, 0, place.size);

@@ -22,9 +22,7 @@ Error explain(Error error, const std::string& root)
 {
     if (error.code() == EACCES || error.code() == EROFS || error.code() == EPERM)
         return std::move(error).with_hint("name a folder of your own with --store");
-    if (error.code() == ENOSPC || error.code() == EDQUOT)
-        return std::move(error).with_hint("the store's file system is full: brig image prune, or another --store");
-    return std::move(error).during(fmt::format("image store {}", root));
+    return with_remedy_for_full_disk(std::move(error).during(fmt::format("image store {}", root)));
 }
 
 Result<> make_folders(FdRef directory)
@@ -49,6 +47,13 @@ Result<> write_format(FdRef directory, OverlayAttributes attributes)
 }
 
 } // namespace
+
+Error with_remedy_for_full_disk(Error error)
+{
+    if (error.hint().empty() && (error.code() == ENOSPC || error.code() == EDQUOT))
+        return std::move(error).with_hint("the store's file system is full: brig image prune, or another --store");
+    return error;
+}
 
 // ---- the workspace -----------------------------------------------------------------------------------------------------------
 

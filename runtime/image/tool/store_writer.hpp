@@ -15,6 +15,9 @@
 
 namespace brig::image {
 
+// With what to do about a full disk, the commonest failure of all.
+Error with_remedy_for_full_disk(Error error);
+
 enum class StoreUse { add, remove };
 
 // A folder in tmp/, removed with its owner.

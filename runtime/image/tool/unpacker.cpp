@@ -33,14 +33,9 @@ bool is_whiteout(const struct stat& status)
     return S_ISCHR(status.st_mode) && status.st_rdev == 0;
 }
 
-// A store on a full disk is the commonest failure of all.
 Error with_remedy(Error error)
 {
-    if (!error.hint().empty())
-        return error;
-    if (error.code() == ENOSPC || error.code() == EDQUOT)
-        return std::move(error).with_hint("the store's file system is full: brig image prune, or another --store");
-    if (error.code() == EINVAL && contains(error.what(), "chown"))
+    if (error.hint().empty() && error.code() == EINVAL && contains(error.what(), "chown"))
         return std::move(error).with_hint("the owner is not mapped for this user: add ranges to /etc/subuid and /etc/subgid");
     return error;
 }
@@ -62,9 +57,7 @@ std::string Unpacker::path_here(std::string_view name) const
 
 void Unpacker::touch()
 {
-    if (m_way.empty())
-        m_root_touched = true;
-    else
+    if (!m_way.empty())
         m_way.back().touched = true;
 }
 
@@ -288,7 +281,7 @@ Result<> Unpacker::make_opaque()
     return kernel::set_attribute(m_way.back().fd, opaque_attribute(), "y");
 }
 
-Result<> Unpacker::add_whiteout(std::string_view hidden)
+Result<> Unpacker::add_whiteout(const ArchiveEntry& entry, std::string_view hidden)
 {
     std::string name(hidden);
     if (name.empty() || name == "." || name == "..")
@@ -300,7 +293,8 @@ Result<> Unpacker::add_whiteout(std::string_view hidden)
     if (status)
         return {};
     touch();
-    return kernel::make_node(here(), name, S_IFCHR, 0);
+    TRY(kernel::make_node(here(), name, S_IFCHR, 0));
+    return kernel::set_times_at(here(), name, entry.modified);
 }
 
 // ---- the whole -----------------------------------------------------------------------------------------------------------
@@ -315,7 +309,6 @@ Result<> Unpacker::add_root(const ArchiveEntry& entry)
     TRY(kernel::change_mode(root, entry.mode & 07777));
     TRY(set_attributes(root, entry));
     m_root_modified = entry.modified;
-    m_root_touched = true;
     m_root_implied = false;
     return {};
 }
@@ -325,7 +318,7 @@ Result<> Unpacker::add_named(ArchiveReader& archive, const ArchiveEntry& entry, 
     if (name == opaque_name)
         return make_opaque();
     if (name.starts_with(whiteout_prefix))
-        return add_whiteout(std::string_view(name).substr(whiteout_prefix.size()));
+        return add_whiteout(entry, std::string_view(name).substr(whiteout_prefix.size()));
     if (!entry.hard_link.empty())
         return add_hard_link(entry, name);
     switch (entry.mode & S_IFMT) {
@@ -362,7 +355,6 @@ Result<> Unpacker::add(ArchiveReader& archive, const ArchiveEntry& entry)
 
 Result<> Unpacker::unpack(ArchiveReader& archive)
 {
-    m_root_modified = TRY(kernel::status_of(m_root)).st_mtim;
     ArchiveEntry entry;
     while (TRY(archive.next(entry))) {
         auto added = add(archive, entry);
@@ -370,9 +362,7 @@ Result<> Unpacker::unpack(ArchiveReader& archive)
             return failure(with_remedy(std::move(added).error()).during("entry " + quoted(entry.path)));
     }
     TRY(leave_to(0));
-    if (m_root_touched)
-        TRY(kernel::set_times(TRY(kernel::open_at(m_root, ".", directory_flags)), m_root_modified));
-    return {};
+    return kernel::set_times(TRY(kernel::open_at(m_root, ".", directory_flags)), m_root_modified);
 }
 
 Result<> Unpacker::look_as_below(FdRef own, const LayerStack::Entry& below) const

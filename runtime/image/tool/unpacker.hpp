@@ -73,7 +73,7 @@ private:
     Result<> add_link(const ArchiveEntry& entry, const std::string& name);
     Result<> add_hard_link(const ArchiveEntry& entry, const std::string& name);
     Result<> add_node(const ArchiveEntry& entry, const std::string& name);
-    Result<> add_whiteout(std::string_view name);
+    Result<> add_whiteout(const ArchiveEntry& entry, std::string_view name);
     Result<> make_opaque();
     Result<bool> take_whiteout_away(const std::string& name);
     Result<> complete(const ArchiveEntry& entry, const std::string& name);
@@ -87,7 +87,6 @@ private:
     UnpackBudget& m_budget;
     std::vector<OpenDirectory> m_way; // below the root, to where the last entry was
     struct timespec m_root_modified = {};
-    bool m_root_touched = false;
     bool m_root_implied = true;      // no entry was for it
     std::set<std::string> m_implied; // paths of directories that no entry was for
     size_t m_implied_bytes = 0;

@@ -77,7 +77,8 @@ class Image:
         self.tars = list(layers)
         self.how = how
         self.config = {"architecture": architecture, "os": "linux", "config": config,
-                       "rootfs": {"type": "layers", "diff_ids": [sha256(tar) for tar in layers]}}
+                       "rootfs": {"type": "layers", "diff_ids": [sha256(tar) for tar in layers]},
+                       "history": [{"created_by": "a test"} for _ in layers]}
         self.platform = {"os": "linux", "architecture": architecture}
 
     def documents(self):
@@ -172,4 +173,7 @@ def run_image(store, *arguments, **options):
 
 
 def host_command(*argv):
-    return subprocess.run(list(map(str, argv)), check=True, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    """A program of the host; it says why when it fails."""
+    result = subprocess.run(list(map(str, argv)), capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False)
+    assert result.returncode == 0, f"{' '.join(map(str, argv))}: {result.stderr}"
+    return result

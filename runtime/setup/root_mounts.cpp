@@ -176,6 +176,8 @@ std::string id_map_lines(const std::vector<spec::IdMapping>& mappings)
     return lines;
 }
 
+} // namespace
+
 Result<> map_ids(FdRef mount, const plan::Mount& planned)
 {
     if (planned.uid_mappings.empty())
@@ -193,8 +195,6 @@ Result<> map_ids(FdRef mount, const plan::Mount& planned)
                            .with_hint("the file system of the source cannot be id-mapped by this kernel, or is so already"));
     return mapped;
 }
-
-} // namespace
 
 Result<Fd> clone_host_source(const plan::Mount& mount)
 {
@@ -237,7 +237,9 @@ Result<Fd> make_mapped_file_system(const plan::Mount& mount, const std::string& 
 
 Result<Fd> make_host_source(const plan::Mount& mount, const std::string& label)
 {
-    return mount.kind == plan::MountKind::bind ? clone_host_source(mount) : make_mapped_file_system(mount, label);
+    if (mount.kind == plan::MountKind::bind)
+        return clone_host_source(mount);
+    return mount.is_root() ? make_root_file_system(mount, label, FdRef(-1)) : make_mapped_file_system(mount, label);
 }
 
 // ---- the kinds of mounts -----------------------------------------------------------------------------------------------
@@ -321,15 +323,19 @@ Result<> Mounter::mount(const plan::Mount& mount)
 
 Result<> Mounter::mount_root(const plan::Mount& mount, Fd& root)
 {
-    if (mount.kind != plan::MountKind::bind) {
-        root = TRY(replace_root(root, m_plan.root, mount));
-        return {};
+    bool bind = mount.kind == plan::MountKind::bind;
+    // In a user namespace the layers are the host's, which nobody inside may enter.
+    bool by_init = !bind && !m_plan.root.sources_from_launcher;
+    Fd made = by_init ? TRY(make_root_file_system(mount, m_plan.root.mount_label, root)) : TRY(m_source(mount));
+    if (bind) {
+        TRY(leave_host_peers(made));
+        TRY(apply_options_to_clone(made, mount.options));
+    } else {
+        TRY(apply_propagation(made, mount.options));
     }
-    Fd clone = TRY(m_source(mount));
-    TRY(leave_host_peers(clone));
-    TRY(apply_options_to_clone(clone, mount.options));
-    TRY(kernel::attach_mount(clone, root));
-    root = std::move(clone);
+    if (!by_init)
+        TRY(kernel::attach_mount(made, root));
+    root = std::move(made);
     return {};
 }
 

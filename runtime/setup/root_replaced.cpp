@@ -66,14 +66,24 @@ Result<kernel::OverlayRequest> overlay_request(const plan::Mount& mount, const s
 
 // ---- an upper directory that nobody has to remove ----------------------------------------------------------------------
 
-Result<> make_upper_directories(FdRef tmpfs, const kernel::OverlayRequest& request)
+// The id that a file's owner has in the id-mapped layer; one that is not mapped stays.
+uint32_t mapped_id(uint32_t id, const std::vector<spec::IdMapping>& mappings)
+{
+    for (const auto& mapping : mappings)
+        if (id >= mapping.container_id && id - mapping.container_id < mapping.size)
+            return mapping.host_id + (id - mapping.container_id);
+    return id;
+}
+
+// The tmpfs is not id-mapped itself: overlayfs works in it as who mounts the overlay, who has no id there then.
+Result<> make_upper_directories(FdRef tmpfs, const kernel::OverlayRequest& request, const plan::Mount& mount)
 {
     TRY(kernel::make_directory(tmpfs, "upper", 0700));
     TRY(kernel::make_directory(tmpfs, "work", 0700));
     // The upper directory is the root that everybody sees.
     struct stat below = TRY(kernel::status_at(kernel::working_directory, request.lower.front(), 0));
     Fd upper = TRY(kernel::open_at(tmpfs, "upper", O_RDONLY | O_DIRECTORY));
-    TRY(kernel::change_owner(upper, below.st_uid, below.st_gid));
+    TRY(kernel::change_owner(upper, mapped_id(below.st_uid, mount.uid_mappings), mapped_id(below.st_gid, mount.gid_mappings)));
     return kernel::change_mode(upper, below.st_mode & 07777);
 }
 
@@ -89,43 +99,81 @@ Result<Fd> new_upper_tmpfs(const std::string& size)
     return kernel::new_file_system(request);
 }
 
-// The tmpfs lies on the old root, below the overlay that becomes the new one: it leaves the namespace with the old root, and
-// lives as long as the overlay. Kernels before 6.15 want an upper directory in a mount of the namespace.
-Result<Fd> new_overlay_on_tmpfs(kernel::OverlayRequest request, const std::string& size, FdRef place)
+// Layers under other ids: clones that show them so, and stand for the paths while the overlay is made.
+Result<std::vector<Fd>> map_layers(kernel::OverlayRequest& request, const plan::Mount& mount)
 {
-    Fd tmpfs = TRY_DURING("make the tmpfs for changes", new_upper_tmpfs(size));
+    std::vector<Fd> clones;
+    if (mount.uid_mappings.empty())
+        return clones;
+    auto map = [&](std::string& path) -> Result<> {
+        Fd clone = TRY(kernel::clone_mount(kernel::working_directory, path, Recursion::none));
+        TRY(map_ids(clone, mount));
+        path = kernel::descriptor_path(clone);
+        clones.push_back(std::move(clone));
+        return {};
+    };
+    for (auto& path : request.lower)
+        TRY(map(path));
+    return clones;
+}
+
+// In the init the tmpfs lies on the old root, below the overlay that becomes the new one: it leaves the namespace with the old
+// root, and lives as long as the overlay. Kernels before 6.15 want an upper directory in a mount of the namespace.
+Result<Fd> new_overlay_on_tmpfs(kernel::OverlayRequest request, const plan::Mount& mount, FdRef place)
+{
+    Fd tmpfs = TRY_DURING("make the tmpfs for changes", new_upper_tmpfs(*mount.options.tmpfs_upper));
     if (place.valid())
         TRY(kernel::attach_mount(tmpfs, place));
-    TRY(make_upper_directories(tmpfs, request));
+    TRY(make_upper_directories(tmpfs, request, mount));
     request.upper = kernel::descriptor_path(tmpfs) + "/upper";
     request.work = kernel::descriptor_path(tmpfs) + "/work";
+    auto layers = TRY(map_layers(request, mount));
     Fd overlay = TRY(kernel::new_overlay(request));
     if (place.valid())
         TRY(kernel::attach_mount(overlay, tmpfs));
     return overlay;
 }
 
+Result<Fd> new_overlay(const plan::Mount& mount, const std::string& label, FdRef place)
+{
+    auto request = TRY(overlay_request(mount, label));
+    if (mount.options.tmpfs_upper)
+        return new_overlay_on_tmpfs(std::move(request), mount, place);
+    if (!mount.uid_mappings.empty() && !request.upper.empty())
+        return failure(Error(ErrorKind::not_supported, "an id-mapped overlay cannot have an upperdir")
+                           .with_hint("tmpfs-upper keeps changes in memory"));
+    auto layers = TRY(map_layers(request, mount));
+    Fd overlay = TRY(kernel::new_overlay(request));
+    if (place.valid())
+        TRY(kernel::attach_mount(overlay, place));
+    return overlay;
+}
+
+// A kernel before 6.15 says EINVAL to layers in a mount that is in no namespace.
+tl::unexpected<Error> explain(const plan::Mount& mount, FdRef place, Error error)
+{
+    bool detached = !place.valid() && (mount.options.tmpfs_upper || !mount.uid_mappings.empty());
+    if (error.code() == EINVAL && detached)
+        return failure(std::move(error).with_hint(
+            "in a user namespace of root's this needs Linux 6.15; an upperdir of the host, or no user namespace, does without"));
+    return failure(std::move(error));
+}
+
 } // namespace
 
-Result<Fd> replace_root(FdRef root, const plan::RootFilesystem& plan, const plan::Mount& mount)
+Result<Fd> make_root_file_system(const plan::Mount& mount, const std::string& label, FdRef place)
 {
-    Fd made;
-    if (mount.type != "overlay") {
-        kernel::FileSystemRequest request = file_system_request(mount);
-        if (!plan.mount_label.empty())
-            request.strings.emplace_back("context", plan.mount_label);
-        made = TRY(kernel::new_file_system(request));
-        TRY(kernel::attach_mount(made, root));
-    } else {
-        auto request = TRY(overlay_request(mount, plan.mount_label));
-        if (mount.options.tmpfs_upper) {
-            made = TRY(new_overlay_on_tmpfs(std::move(request), *mount.options.tmpfs_upper, root));
-        } else {
-            made = TRY(kernel::new_overlay(request));
-            TRY(kernel::attach_mount(made, root));
-        }
+    if (mount.type == "overlay") {
+        auto made = new_overlay(mount, label, place);
+        return made ? std::move(made) : explain(mount, place, std::move(made).error());
     }
-    TRY(apply_propagation(made, mount.options));
+    kernel::FileSystemRequest request = file_system_request(mount);
+    if (!label.empty())
+        request.strings.emplace_back("context", label);
+    Fd made = TRY(kernel::new_file_system(request));
+    TRY(map_ids(made, mount));
+    if (place.valid())
+        TRY(kernel::attach_mount(made, place));
     return made;
 }
 

@@ -123,6 +123,36 @@ def test_nothing_of_it_is_left(runtime, bundle, layers):
     runtime.ok("delete", "--force", container.id)
 
 
+def in_user_namespace(bundle):
+    mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    bundle.namespace("user").set("linux.uidMappings", mapping).set("linux.gidMappings", mapping).set("root.readonly", False)
+    os.chmod(bundle.path.parent, 0o755)
+    return bundle
+
+
+def test_user_namespace(runtime, bundle, layers):
+    """The layers are closed to everybody but the host's root, and seem to be the container's own."""
+    for folder in layers:
+        folder.chmod(0o755)
+    closed = layers[0].parent / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in layers:
+        folder.rename(closed / folder.name)
+    overlay(bundle, [closed / "above", closed / "lower"], "tmpfs-upper=1m", "idmap")
+    in_user_namespace(bundle).all_capabilities()
+    bundle.args("sh", "-c", "stat -c %u:%g /added /etc/passwd; chown 5:6 /added && stat -c %u:%g /added; echo x >/etc/passwd; "
+                            "cat /proc/self/uid_map")
+    result = runtime.run(bundle)
+    assert result.out.split("\n")[:3] == ["0:0", "0:0", "5:6"] and "100000" in result.out, result
+    assert (closed / "lower/etc/passwd").stat().st_uid == 0 and (closed / "lower/etc/passwd").read_text() != "x\n"
+
+
+def test_user_namespace_without_mapping(runtime, bundle, layers):
+    overlay(bundle, reversed(layers), "tmpfs-upper=1m")
+    result = runtime.run(in_user_namespace(bundle).args("sh", "-c", "stat -c %u /added; echo x >/etc/passwd"), code=1)
+    assert result.out == "65534\n" and "ermission denied" in result.err
+
+
 # ---- refused -----------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("mount, words", [

@@ -96,6 +96,9 @@ Result<int> run_verb_line(const Verb& verb, const CommandLine& line, int& failur
     // Before the log is opened: it executes this program again.
     if (verb.needs_sealed_binary)
         TRY(launch::ensure_sealed(line.argv, line.envp));
+    if (line.program.prepare)
+        if (auto status = TRY(line.program.prepare()))
+            return *status;
     TRY(line.output.open());
     Log log = line.output.log();
     if (log.enabled(LogLevel::debug))

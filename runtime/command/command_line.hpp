@@ -3,6 +3,7 @@
 
 #include "command/verb.hpp"
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -13,6 +14,8 @@ struct Program {
     std::string_view summary; // after "NAME - "
     std::string_view example;
     std::span<const Verb* const> verbs;
+    // Before a verb runs: an exit status ends the program there.
+    Result<std::optional<int>> (*prepare)() = nullptr;
 };
 
 // The exit status.

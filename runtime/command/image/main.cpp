@@ -1,4 +1,5 @@
 // The program brig-image, which `brig image` executes: its table of verbs.
+#include "command/image/own_ids.hpp"
 #include "command/image/verbs.hpp"
 
 #include "command/command_line.hpp"
@@ -20,6 +21,7 @@ constexpr Program program = {
     .summary = "import images, list them, make bundles of them",
     .example = "  brig image import busybox.tar --name busybox\n  brig image list",
     .verbs = verbs,
+    .prepare = go_on_with_own_ids,
 };
 
 } // namespace

@@ -32,7 +32,7 @@ LDFLAGS = $(SANITIZERS) -pie
 endif
 
 # Folders are layers: each may include only those before it.
-LAYERS = base kernel spec policy plan cgroup setup launch container
+LAYERS = base kernel spec policy plan cgroup setup launch container image
 ARCHIVES = $(foreach layer,$(LAYERS),$(BUILD)/lib/$(layer).a)
 sources_of = $(wildcard runtime/$(1)/*.cpp)
 objects_of = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(call sources_of,$(1)))
@@ -42,7 +42,7 @@ upto = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(call upto,
 archives_upto = $(patsubst %,$(BUILD)/lib/%.a,$(call reverse,$(call upto,$(1),$(LAYERS))))
 
 .PHONY: all
-all: $(BUILD)/brig ## build the runtime
+all: $(BUILD)/brig $(BUILD)/brig-image ## build the runtime
 
 # The program that runs carries no debug information: it is read at each start. brig.debug has it for debuggers.
 $(BUILD)/brig: $(BUILD)/brig.debug
@@ -50,6 +50,17 @@ $(BUILD)/brig: $(BUILD)/brig.debug
 
 $(BUILD)/brig.debug: $(call objects_of,command) $(ARCHIVES)
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $(call objects_of,command) $(call reverse,$(ARCHIVES)) $(LDLIBS)
+
+# Images are unpacked by a program of its own: no other start pays for its libraries. libarchive, nettle and zstd are linked
+# into it; ISA-L has no static archive.
+IMAGE_OBJECTS = $(call objects_of,image/tool) $(call objects_of,command/image) \
+	$(filter-out %/main.o,$(call objects_of,command))
+IMAGE_LDLIBS = -l:libarchive.a -lisal -l:libnettle.a -l:libzstd.a
+IMAGE_LDFLAGS = -pie -static-libstdc++ -static-libgcc $(filter-out -static-pie,$(LDFLAGS))
+$(BUILD)/brig-image: $(IMAGE_OBJECTS) $(ARCHIVES)
+	$(CXX) $(CXXFLAGS) $(IMAGE_LDFLAGS) -o $@.debug $(IMAGE_OBJECTS) $(call reverse,$(ARCHIVES)) $(IMAGE_LDLIBS) \
+		-l:libseccomp.a -l:libcap.a -l:libjson-c.a
+	objcopy --strip-all $@.debug $@
 
 define layer_rule
 $(BUILD)/lib/$(1).a: $(call objects_of,$(1))
@@ -121,6 +132,27 @@ container-tests: $(BUILD)/brig $(HELPERS) criu ## run the command-line contract
 security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positive control
 	BRIG=$(BRIG) $(PYTEST) -q tests/security
 
+.PHONY: image-tests fuzz
+image-tests: $(BUILD)/brig $(BUILD)/brig-image $(HELPERS) ## run the tests of images: formats, attacks, crashes, containers of images
+	BRIG=$(BRIG) $(PYTEST) -q tests/image
+
+# Everything that an archive's bytes reach, in one program; compiled by clang, whose libFuzzer drives it.
+FUZZ_SECONDS ?= 60
+FUZZ_SOURCES = $(wildcard runtime/base/*.cpp runtime/kernel/*.cpp runtime/spec/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp)
+FUZZ_FLAGS = -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-gnu-statement-expression
+$(BUILD)/fuzz/%.o: %.cpp
+	@mkdir -p $(@D)
+	clang++ $(CPPFLAGS) $(FUZZ_FLAGS) $(DEPENDENCY_FLAGS) -c -o $@ $<
+FUZZ_OBJECTS = $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(FUZZ_SOURCES))
+$(BUILD)/fuzz/fuzz-%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS)
+	clang++ -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -lisal -lnettle -lzstd -ljson-c -lcap -lseccomp -lpthread
+FUZZ_TARGETS = $(patsubst tests/fuzz/%.cpp,%,$(wildcard tests/fuzz/*.cpp))
+fuzz: $(patsubst %,$(BUILD)/fuzz/fuzz-%,$(FUZZ_TARGETS)) ## let libFuzzer loose on layers, manifests and configurations: FUZZ_SECONDS=
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p $(BUILD)/fuzz/corpus/$$target; tests/fuzz/make-seeds $$target $(BUILD)/fuzz/corpus/$$target; \
+		$(BUILD)/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
+			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus/$$target; done
+
 endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and Buildah on brig
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
 
@@ -133,7 +165,7 @@ test: deps ## install what is missing, then run every test
 	$(MAKE) criu
 	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
 	$(MAKE) unit kernel-tests
-	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security tests/endtoend tests/images tests/bench
+	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security tests/image tests/endtoend tests/images tests/bench
 
 # What the other tests need; the rest is made by test-images only, because that takes minutes.
 QUICK_IMAGES = busybox python shell
@@ -219,8 +251,9 @@ $(BUILD)/tidy/%.ok: %.cpp .clang-tidy
 format: ## rewrite the sources as .clang-format wants them
 	clang-format -i $(CPP_FILES)
 
-install: $(BUILD)/brig ## install the program, man pages, policies and registration tools: DESTDIR= PREFIX=
+install: $(BUILD)/brig $(BUILD)/brig-image ## install the programs, man pages, policies and registration tools: DESTDIR= PREFIX=
 	install -D -m 755 $(BUILD)/brig $(DESTDIR)$(PREFIX)/bin/brig
+	install -D -m 755 $(BUILD)/brig-image $(DESTDIR)$(PREFIX)/libexec/brig/brig-image
 	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
 	install -D -m 644 policies/seccomp/default.json $(DESTDIR)$(PREFIX)/share/brig/policies/seccomp/default.json
 	install -D -m 644 tools/registration.py $(DESTDIR)$(PREFIX)/share/brig/tools/registration.py
@@ -230,7 +263,7 @@ install: $(BUILD)/brig ## install the program, man pages, policies and registrat
 
 uninstall: ## remove what install made
 	rm -f $(DESTDIR)$(PREFIX)/bin/brig $(DESTDIR)$(PREFIX)/share/man/man8/brig.8 $(DESTDIR)$(PREFIX)/share/man/man8/brig-*.8
-	rm -rf $(DESTDIR)$(PREFIX)/share/brig
+	rm -rf $(DESTDIR)$(PREFIX)/share/brig $(DESTDIR)$(PREFIX)/libexec/brig
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
@@ -238,4 +271,4 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-18s %s\n", $$1, $$2}'
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/fuzz -name '*.d' 2>/dev/null)

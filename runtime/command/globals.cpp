@@ -71,11 +71,6 @@ bool in_user_namespace()
     return fields != std::vector<std::string_view>{"0", "0", "4294967295"};
 }
 
-bool is_host_root()
-{
-    return kernel::effective_uid() == 0 && !in_user_namespace();
-}
-
 // As runc does: a user's root in a user namespace (podman unshare) shares the user's folder; "root" by name does not.
 bool uses_runtime_directory(const char* runtime_directory)
 {
@@ -104,6 +99,11 @@ plan::CgroupDriver cgroup_driver(const Arguments& globals)
 }
 
 } // namespace
+
+bool is_host_root()
+{
+    return kernel::effective_uid() == 0 && !in_user_namespace();
+}
 
 Options global_options()
 {

@@ -13,6 +13,9 @@ LogSettings log_settings(const Arguments& globals);
 // Wrong values that log_settings passes over so that the error itself can be logged.
 Result<> check_globals(const Arguments& globals);
 
+// Root, and not that of a user namespace.
+bool is_host_root();
+
 // Absolute. --root; otherwise /run/brig, or $XDG_RUNTIME_DIR/brig for who is not the host's root.
 Result<std::string> state_root(const Arguments& globals);
 

@@ -15,12 +15,11 @@ Result<> fill_from_bundle(const Arguments& arguments, container::CreateRequest& 
     return {};
 }
 
-Result<container::CreateRequest> create_request(const Invocation& invocation)
+Result<container::CreateRequest> request_from_options(const Arguments& arguments)
 {
-    const Arguments& arguments = invocation.arguments;
     container::CreateRequest request;
-    request.id = invocation.operand(0);
-    TRY(fill_from_bundle(arguments, request));
+    request.no_pivot = arguments.flag("no-pivot");
+    request.no_new_keyring = arguments.flag("no-new-keyring");
     request.pid_file = TRY(absolute_path(arguments.text("pid-file")));
 
     auto inherited = TRY(inherited_descriptors(arguments.number("preserve-fds")));
@@ -29,6 +28,17 @@ Result<container::CreateRequest> create_request(const Invocation& invocation)
 
     request.console_socket = TRY(connect_socket("console-socket", arguments.text("console-socket")));
     request.pidfd_socket = TRY(connect_socket("pidfd-socket", arguments.text("pidfd-socket")));
+    return request;
+}
+
+Result<container::CreateRequest> create_request(const Invocation& invocation)
+{
+    container::CreateRequest bundle;
+    TRY(fill_from_bundle(invocation.arguments, bundle));
+    container::CreateRequest request = TRY(request_from_options(invocation.arguments));
+    request.id = invocation.operand(0);
+    request.bundle = std::move(bundle.bundle);
+    request.config_text = std::move(bundle.config_text);
     return request;
 }
 

@@ -24,7 +24,10 @@ inline constexpr Option no_new_keyring_option = {"no-new-keyring", 0, OptionType
 // --bundle, --config, --no-pivot and --no-new-keyring.
 Result<> fill_from_bundle(const Arguments& arguments, container::CreateRequest& request);
 
-// Reads the configuration and connects the sockets.
+// What the options say besides the bundle; connects the sockets.
+Result<container::CreateRequest> request_from_options(const Arguments& arguments);
+
+// The same with the bundle's configuration and the first operand as id.
 Result<container::CreateRequest> create_request(const Invocation& invocation);
 
 // What cannot be told from the options alone; the terminal itself is checked where config.json is read.

@@ -66,7 +66,7 @@ public:
                 take_all_as_operands();
             } else if (word.size() < 2 || word.front() != '-' || is_operand(word)) {
                 m_arguments.m_operands.emplace_back(word);
-                if (m_order == OptionOrder::before_operands)
+                if (m_order == OptionOrder::before_operands || m_arguments.options_end_at_operand())
                     take_all_as_operands();
             } else {
                 TRY(read_option(word));
@@ -153,6 +153,19 @@ const Arguments::Given* Arguments::last(std::string_view name) const
         if (given->option->name == name)
             return &*given;
     return nullptr;
+}
+
+bool Arguments::options_end_at_operand() const
+{
+    return std::ranges::any_of(m_given, [](const Given& given) { return given.option->ends_options; });
+}
+
+std::vector<std::string> Arguments::as_words() const
+{
+    std::vector<std::string> words;
+    for (const auto& given : m_given)
+        words.push_back(fmt::format("--{}={}", given.option->name, given.value));
+    return words;
 }
 
 bool Arguments::flag(std::string_view name) const

@@ -27,8 +27,9 @@ struct Option {
     std::string_view name; // long form, without dashes
     char letter = 0;       // short form; 0: none
     OptionType type = OptionType::flag;
-    std::string_view value; // placeholder in the help text, "FILE"
-    std::string_view help;  // empty: accepted for callers of other runtimes, not shown
+    std::string_view value;    // placeholder in the help text, "FILE"
+    std::string_view help;     // empty: accepted for callers of other runtimes, not shown
+    bool ends_options = false; // with it, what follows the first operand belongs to somebody else: `run --image NAME ls -l`
 };
 
 using Options = std::span<const Option>;
@@ -43,10 +44,14 @@ class Arguments {
 public:
     // The name must be in the table that was parsed with.
     bool flag(std::string_view name) const;
+    bool is_given(std::string_view name) const { return last(name) != nullptr; }
     std::string text(std::string_view name, std::string_view otherwise = "") const;
     std::optional<std::string> text_if_given(std::string_view name) const;
     std::vector<std::string> list(std::string_view name) const;
     unsigned number(std::string_view name) const; // 0 when not given
+
+    // The options again, as words of a command line.
+    std::vector<std::string> as_words() const;
 
     const std::vector<std::string>& operands() const { return m_operands; }
     bool wants_help() const { return m_wants_help; }
@@ -58,6 +63,7 @@ private:
         std::string value;
     };
     const Given* last(std::string_view name) const;
+    bool options_end_at_operand() const;
 
     std::vector<Given> m_given;
     std::vector<std::string> m_operands;

@@ -47,6 +47,7 @@ extern const Verb delete_verb;
 extern const Verb events_verb;
 extern const Verb exec_verb;
 extern const Verb features_verb;
+extern const Verb image_verb;
 extern const Verb kill_verb;
 extern const Verb list_verb;
 extern const Verb mounts_verb;
@@ -61,7 +62,8 @@ extern const Verb start_verb;
 extern const Verb state_verb;
 extern const Verb update_verb;
 
-std::string verb_help(const Verb& verb);
+// `program` is what the verb is called with: "brig".
+std::string verb_help(const Verb& verb, std::string_view program);
 
 // To stdout, whole.
 Result<> print(std::string_view text);

@@ -5,6 +5,7 @@
 #include "kernel/events.hpp"
 #include "kernel/files.hpp"
 #include "kernel/sockets.hpp"
+#include "kernel/trusted_program.hpp"
 #include "kernel/worker_program.hpp"
 
 #include <algorithm>
@@ -34,19 +35,12 @@ std::string_view type_name(CriuRequestType type)
     return "EMPTY";
 }
 
-// By descriptor from here on, so that what is looked at is what runs. A program that others may change would be theirs.
 Result<Fd> open_program(const std::string& path)
 {
-    auto file = kernel::open_at(kernel::working_directory, path, O_PATH);
-    if (!file && file.error().code() == ENOENT)
+    auto program = kernel::open_trusted_program(path);
+    if (!program && program.error().kind() == ErrorKind::not_found)
         return failure(ErrorKind::not_supported,
                        fmt::format("not supported: checkpoint needs CRIU; there is none at {}", quoted(path)));
-    Fd program = TRY(std::move(file));
-    struct stat status = TRY(kernel::status_of(program));
-    constexpr mode_t by_others = S_IWGRP | S_IWOTH;
-    if (!S_ISREG(status.st_mode) || (status.st_mode & by_others) != 0)
-        return failure(Error(ErrorKind::invalid, fmt::format("{} is not run: others may write to it", quoted(path)))
-                           .with_hint("CRIU works with all rights of root; chmod go-w the file"));
     return program;
 }
 

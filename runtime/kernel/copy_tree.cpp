@@ -1,9 +1,11 @@
 #include "kernel/copy_tree.hpp"
 
 #include "base/text.hpp"
+#include "kernel/attributes.hpp"
 #include "kernel/call.hpp"
 #include "kernel/files.hpp"
 
+#include <map>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -81,35 +83,65 @@ Result<> copy_special(FdRef from_directory, FdRef to_directory, const std::strin
     TRY(change_owner(made, status.st_uid, status.st_gid));
     if (!S_ISLNK(status.st_mode) && ::chmod(descriptor_path(made).c_str(), status.st_mode & 07777) < 0)
         return BRIG_CALL_FAILED("chmod {}", path_of(made));
-    return {};
+    return set_times_at(to_directory, name, status.st_mtim);
 }
 
-Result<> copy_level(FdRef from, FdRef to, int depth)
-{
-    if (depth > deepest)
-        return failure(ErrorKind::invalid, fmt::format("{} is more than {} levels deep", path_of(from), deepest));
-    for (const auto& name : TRY(list_directory(from))) {
-        struct stat status = TRY(status_at(from, name, AT_SYMLINK_NOFOLLOW));
-        if (S_ISREG(status.st_mode)) {
-            TRY(copy_file(from, to, name));
-        } else if (S_ISDIR(status.st_mode)) {
-            Fd inner_from = TRY(open_at(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-            TRY(make_directory(to, name, 0700));
-            Fd inner_to = TRY(open_at(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-            TRY(copy_level(inner_from, inner_to, depth + 1));
-            TRY(copy_metadata(inner_from, inner_to, status));
-        } else {
-            TRY(copy_special(from, to, name, status));
+class Copy {
+public:
+    Copy(FdRef to, HardLinks links) : m_to(to), m_keep_links(links == HardLinks::stay) {}
+
+    Result<> level(FdRef from, FdRef to, const std::string& path, int depth)
+    {
+        if (depth > deepest)
+            return failure(ErrorKind::invalid, fmt::format("{} is more than {} levels deep", path_of(from), deepest));
+        for (const auto& name : TRY(list_directory(from))) {
+            struct stat status = TRY(status_at(from, name, AT_SYMLINK_NOFOLLOW));
+            if (S_ISDIR(status.st_mode))
+                TRY(directory(from, to, name, path, status, depth));
+            else if (!TRY(link_again(to, name, path, status)))
+                TRY(S_ISREG(status.st_mode) ? copy_file(from, to, name) : copy_special(from, to, name, status));
         }
+        return {};
     }
-    return {};
-}
+
+private:
+    Result<> directory(FdRef from, FdRef to, const std::string& name, const std::string& path, const struct stat& status,
+                       int depth)
+    {
+        Fd inner_from = TRY(open_at(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+        TRY(make_directory(to, name, 0700));
+        Fd inner_to = TRY(open_at(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+        TRY(level(inner_from, inner_to, path + name + "/", depth + 1));
+        return copy_metadata(inner_from, inner_to, status);
+    }
+
+    // True when the file is there under another name already.
+    Result<bool> link_again(FdRef to, const std::string& name, const std::string& path, const struct stat& status)
+    {
+        if (!m_keep_links || status.st_nlink < 2)
+            return false;
+        auto [first, is_new] = m_links.try_emplace({status.st_dev, status.st_ino}, path + name);
+        if (is_new)
+            return false;
+        TRY(make_hard_link(m_to, first->second, to, name));
+        return true;
+    }
+
+    FdRef m_to;
+    bool m_keep_links;
+    std::map<std::pair<dev_t, ino_t>, std::string> m_links; // first names, from m_to
+};
 
 } // namespace
 
-Result<> copy_tree(FdRef from, FdRef to)
+Result<> copy_tree(FdRef from, FdRef to, HardLinks links)
 {
-    return copy_level(from, to, 0);
+    return Copy(to, links).level(from, to, "", 0);
+}
+
+Result<> copy_directory_metadata(FdRef from, FdRef to)
+{
+    return copy_metadata(from, to, TRY(status_of(from)));
 }
 
 } // namespace brig::kernel

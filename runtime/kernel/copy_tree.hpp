@@ -1,7 +1,7 @@
 // Copies what is inside one directory into another: contents, modes, owners, times, extended attributes, links, nodes.
 //
 // Runs in: the container's init, for mounts with "tmpcopyup". Never follows a link; sockets are left out, as they are
-// of no use without their listener. Hard links become separate files.
+// of no use without their listener. Hard links become separate files, unless they are to be kept.
 #pragma once
 
 #include "base/fd.hpp"
@@ -9,6 +9,11 @@
 
 namespace brig::kernel {
 
-Result<> copy_tree(FdRef from, FdRef to);
+enum class HardLinks { become_files, stay };
+
+Result<> copy_tree(FdRef from, FdRef to, HardLinks links = HardLinks::become_files);
+
+// Owner, mode, extended attributes and times of one directory.
+Result<> copy_directory_metadata(FdRef from, FdRef to);
 
 } // namespace brig::kernel

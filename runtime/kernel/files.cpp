@@ -148,6 +148,27 @@ Result<> write_all(FdRef fd, std::string_view data)
     return {};
 }
 
+Result<size_t> read_at(FdRef fd, uint64_t offset, char* buffer, size_t size)
+{
+    ssize_t count = retry_interrupted([&] { return ::pread(fd.get(), buffer, size, static_cast<off_t>(offset)); });
+    if (count < 0)
+        return BRIG_CALL_FAILED("read {}", path_of(fd));
+    return static_cast<size_t>(count);
+}
+
+Result<> write_all_at(FdRef fd, uint64_t offset, std::string_view data)
+{
+    while (!data.empty()) {
+        ssize_t count =
+            retry_interrupted([&] { return ::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset)); });
+        if (count < 0)
+            return BRIG_CALL_FAILED("write {}", path_of(fd));
+        offset += static_cast<uint64_t>(count);
+        data.remove_prefix(static_cast<size_t>(count));
+    }
+    return {};
+}
+
 Result<> write_control_file(FdRef directory, const std::string& path, std::string_view data)
 {
     Fd fd = TRY(open_at(directory, path, O_WRONLY | O_NOFOLLOW));
@@ -349,6 +370,27 @@ std::string path_of(FdRef fd)
     return {target, static_cast<size_t>(count)};
 }
 
+Result<> sync_file(FdRef fd)
+{
+    if (::fdatasync(fd.get()) < 0)
+        return BRIG_CALL_FAILED("fdatasync {}", path_of(fd));
+    return {};
+}
+
+Result<> sync_file_system(FdRef fd)
+{
+    if (::syncfs(fd.get()) < 0)
+        return BRIG_CALL_FAILED("syncfs {}", path_of(fd));
+    return {};
+}
+
+Result<> lock_shared(FdRef fd)
+{
+    if (retry_interrupted([&] { return ::flock(fd.get(), LOCK_SH); }) < 0)
+        return BRIG_CALL_FAILED("lock {}", path_of(fd));
+    return {};
+}
+
 Result<> lock_exclusive(FdRef fd)
 {
     if (retry_interrupted([&] { return ::flock(fd.get(), LOCK_EX); }) < 0)
@@ -356,13 +398,27 @@ Result<> lock_exclusive(FdRef fd)
     return {};
 }
 
-Result<bool> try_lock_exclusive(FdRef fd)
+namespace {
+
+Result<bool> try_lock(FdRef fd, int how)
 {
-    if (retry_interrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) == 0)
+    if (retry_interrupted([&] { return ::flock(fd.get(), how | LOCK_NB); }) == 0)
         return true;
     if (errno == EWOULDBLOCK)
         return false;
     return BRIG_CALL_FAILED("lock {}", path_of(fd));
+}
+
+} // namespace
+
+Result<bool> try_lock_exclusive(FdRef fd)
+{
+    return try_lock(fd, LOCK_EX);
+}
+
+Result<bool> try_lock_shared(FdRef fd)
+{
+    return try_lock(fd, LOCK_SH);
 }
 
 Result<> set_close_on_exec(FdRef fd, bool on)

@@ -36,7 +36,10 @@ Result<std::string> read_all(FdRef fd, size_t limit);
 Result<std::string> read_file(FdRef directory, const std::string& path, size_t limit);
 // One read(2); empty at the end of the file.
 Result<std::string> read_some(FdRef fd, size_t size);
+// One pread(2); 0 at the end of the file.
+Result<size_t> read_at(FdRef fd, uint64_t offset, char* buffer, size_t size);
 Result<> write_all(FdRef fd, std::string_view data);
+Result<> write_all_at(FdRef fd, uint64_t offset, std::string_view data);
 // For procfs, sysfs and cgroup files: open, ONE write(2), close. A short write is an error.
 Result<> write_control_file(FdRef directory, const std::string& path, std::string_view data);
 // A new file beside, fsync when durable, renamed over `name`: readers see the old or the new text, never half.
@@ -72,8 +75,13 @@ std::string descriptor_path(FdRef fd);
 // What the descriptor points at, for messages only.
 std::string path_of(FdRef fd);
 
+Result<> sync_file(FdRef fd);        // its data and what is needed to find them
+Result<> sync_file_system(FdRef fd); // all of the file system that it is on
+
 Result<> lock_exclusive(FdRef fd); // flock, waits
+Result<> lock_shared(FdRef fd);
 Result<bool> try_lock_exclusive(FdRef fd);
+Result<bool> try_lock_shared(FdRef fd);
 Result<> set_close_on_exec(FdRef fd, bool on);
 
 } // namespace brig::kernel

@@ -162,6 +162,14 @@ Result<Mount> plan_mount(const spec::Mount& source, const spec::Spec& spec, cons
     return mount;
 }
 
+// Mount points are still to be made in it.
+void leave_read_only_to_the_end(RootFilesystem& root, Mount& mount)
+{
+    root.readonly = root.readonly || (mount.options.set_attributes & MOUNT_ATTR_RDONLY) != 0;
+    mount.options.set_attributes &= ~uint64_t{MOUNT_ATTR_RDONLY};
+    mount.options.superblock_set &= ~uint64_t{MS_RDONLY};
+}
+
 Result<> plan_mounts(RootFilesystem& root, const spec::Spec& spec, const std::string& host_bundle, const HostFacts& facts)
 {
     for (size_t index = 0; index < spec.mounts.size(); index++) {
@@ -169,6 +177,8 @@ Result<> plan_mounts(RootFilesystem& root, const spec::Spec& spec, const std::st
         Mount mount = TRY_DURING(fmt::format("mounts[{}] {}", index, quoted(source.destination)),
                                  plan_mount(source, spec, host_bundle, facts));
         mount.spec_index = index;
+        if (mount.is_root())
+            leave_read_only_to_the_end(root, mount);
         root.mounts.push_back(std::move(mount));
     }
     auto first_cgroup = std::ranges::find_if(

@@ -109,6 +109,8 @@ struct Mount {
     std::vector<spec::IdMapping> uid_mappings;
     std::vector<spec::IdMapping> gid_mappings;
     size_t spec_index = 0; // "mounts[3]", for messages
+
+    bool is_root() const { return destination == "/" && !options.remount; } // the first one: what it mounts becomes the root
 };
 
 struct DeviceNode {

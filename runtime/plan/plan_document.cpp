@@ -240,6 +240,8 @@ Json mount_of(const Mount& mount)
     add(object, "idmap", options.idmap);
     add(object, "recursiveIdmap", options.recursive_idmap);
     add(object, "tmpcopyup", options.tmpcopyup);
+    if (options.tmpfs_upper)
+        object.set("tmpfsUpper", Json::string(*options.tmpfs_upper));
     add(object, "copySymlink", options.copy_symlink);
     add(object, "sourceNofollow", options.source_nofollow);
     add(object, "destinationNofollow", options.destination_nofollow);

@@ -31,10 +31,10 @@ Result<Fd> make_host_source(const plan::Mount& mount, const std::string& label);
 // Returns the new root as O_PATH descriptor.
 Result<Fd> open_root(const plan::RootFilesystem& root);
 
-// Carries out root.mounts[first..last). Two or three descriptors are held at a time, however many mounts there are.
+// Carries out root.mounts[first..last). A first mount with the destination "/" becomes `root`. Two or three descriptors are held at a time, however many mounts there are.
 // Mounts of type cgroup show the container's own cgroups: plan.cgroup.directories, which the init must be inside of (and
 // in its new cgroup namespace) by then.
-Result<> mount_range(FdRef root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source);
+Result<> mount_range(Fd& root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source);
 
 // /dev nodes, links and ptmx (setup/devices.hpp is called by the launch layer), then masks and read-only paths.
 Result<> mask_paths(FdRef root, const plan::RootFilesystem& plan);

@@ -176,6 +176,8 @@ std::string id_map_lines(const std::vector<spec::IdMapping>& mappings)
     return lines;
 }
 
+} // namespace
+
 Result<> map_ids(FdRef mount, const plan::Mount& planned)
 {
     if (planned.uid_mappings.empty())
@@ -193,8 +195,6 @@ Result<> map_ids(FdRef mount, const plan::Mount& planned)
                            .with_hint("the file system of the source cannot be id-mapped by this kernel, or is so already"));
     return mapped;
 }
-
-} // namespace
 
 Result<Fd> clone_host_source(const plan::Mount& mount)
 {
@@ -237,7 +237,9 @@ Result<Fd> make_mapped_file_system(const plan::Mount& mount, const std::string& 
 
 Result<Fd> make_host_source(const plan::Mount& mount, const std::string& label)
 {
-    return mount.kind == plan::MountKind::bind ? clone_host_source(mount) : make_mapped_file_system(mount, label);
+    if (mount.kind == plan::MountKind::bind)
+        return clone_host_source(mount);
+    return mount.is_root() ? make_root_file_system(mount, label, FdRef(-1)) : make_mapped_file_system(mount, label);
 }
 
 // ---- the kinds of mounts -----------------------------------------------------------------------------------------------
@@ -265,6 +267,8 @@ public:
     Mounter(FdRef root, const plan::Plan& plan, const MountSource& source) : m_root(root), m_plan(plan), m_source(source) {}
 
     Result<> mount(const plan::Mount& mount);
+    // `root` becomes that of the mount.
+    Result<> mount_root(const plan::Mount& mount, Fd& root);
 
 private:
     Result<> bind(const plan::Mount& mount);
@@ -315,6 +319,24 @@ Result<> Mounter::mount(const plan::Mount& mount)
     if (mount.type == "tmpfs")
         return new_tmpfs(mount);
     return new_file_system(mount);
+}
+
+Result<> Mounter::mount_root(const plan::Mount& mount, Fd& root)
+{
+    bool bind = mount.kind == plan::MountKind::bind;
+    // In a user namespace the layers are the host's, which nobody inside may enter.
+    bool by_init = !bind && !m_plan.root.sources_from_launcher;
+    Fd made = by_init ? TRY(make_root_file_system(mount, m_plan.root.mount_label, root)) : TRY(m_source(mount));
+    if (bind) {
+        TRY(leave_host_peers(made));
+        TRY(apply_options_to_clone(made, mount.options));
+    } else {
+        TRY(apply_propagation(made, mount.options));
+    }
+    if (!by_init)
+        TRY(kernel::attach_mount(made, root));
+    root = std::move(made);
+    return {};
 }
 
 Result<> Mounter::bind(const plan::Mount& mount)
@@ -485,6 +507,16 @@ bool has_parameter(const kernel::FileSystemRequest& request, std::string_view na
     return std::ranges::any_of(request.strings, [&](const auto& parameter) { return parameter.first == name; });
 }
 
+// The directory itself is the image's, too, unless the options say whose it is.
+Result<> copy_up(FdRef from, FdRef to, const kernel::FileSystemRequest& request)
+{
+    TRY(kernel::copy_tree(from, to));
+    if (has_parameter(request, "uid") || has_parameter(request, "gid"))
+        return {};
+    struct stat status = TRY(kernel::status_of(from));
+    return kernel::change_owner(to, status.st_uid, status.st_gid);
+}
+
 Result<> Mounter::new_tmpfs(const plan::Mount& mount)
 {
     kernel::FileSystemRequest request = file_system_request(mount);
@@ -508,7 +540,7 @@ Result<> Mounter::new_tmpfs(const plan::Mount& mount)
         TRY(kernel::change_mode(TRY(kernel::open_at(made, ".", O_RDONLY | O_DIRECTORY)),
                                 TRY(kernel::status_of(target)).st_mode & 07777));
     if (mount.options.tmpcopyup)
-        TRY_DURING("tmpcopyup", kernel::copy_tree(target, made));
+        TRY_DURING("tmpcopyup", copy_up(target, made, request));
     return kernel::attach_mount(made, target);
 }
 
@@ -531,15 +563,15 @@ Result<> Mounter::remount(const plan::Mount& mount)
 
 } // namespace
 
-Result<> mount_range(FdRef root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source)
+Result<> mount_range(Fd& root, const plan::Plan& plan, size_t first, size_t last, const MountSource& source)
 {
-    Mounter mounter(root, plan, source);
     for (size_t index = first; index < last; index++) {
         const plan::Mount& mount = plan.root.mounts[index];
+        Mounter mounter(root, plan, source);
         // runc's words, behind the property's name.
         TRY_DURING(fmt::format("mounts[{}]: error mounting {} to rootfs at {}", mount.spec_index,
                                quoted(mount.host_source.empty() ? mount.type : mount.host_source), quoted(mount.destination)),
-                   mounter.mount(mount));
+                   mount.is_root() ? mounter.mount_root(mount, root) : mounter.mount(mount));
     }
     return {};
 }

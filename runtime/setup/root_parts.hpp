@@ -22,6 +22,13 @@ Result<> check_target_outside_proc(const plan::Mount& mount, FdRef target);
 Result<> apply_options_to_clone(FdRef clone, const spec::MountOptions& options);
 Result<> apply_propagation(FdRef mount, const spec::MountOptions& options);
 
+// As a mount's uidMappings and gidMappings say; nothing without them.
+Result<> map_ids(FdRef mount, const plan::Mount& planned);
+
+// The file system of a first mount with the destination "/" that is no bind. In the init `place` is the old root, onto which
+// it is attached; the launcher of a user namespace gives none and gets it detached, with its layers id-mapped.
+Result<Fd> make_root_file_system(const plan::Mount& mount, const std::string& label, FdRef place);
+
 Result<> mount_cgroup_v2(FdRef root, const plan::Plan& plan, const plan::Mount& mount);
 Result<> mount_cgroup_v1(FdRef root, const plan::Plan& plan, const plan::Mount& mount);
 

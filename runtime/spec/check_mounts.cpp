@@ -1,6 +1,9 @@
 #include "spec/checks.hpp"
 #include "spec/mount_options.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace brig::spec {
 
 namespace {
@@ -30,8 +33,38 @@ Result<> check_id_mapped(std::string_view property, const Mount& mount, const Mo
     return {};
 }
 
-Result<> check_mount(std::string_view property, const Mount& mount, const Spec& spec)
+// It becomes the root, so all others stand on it, and what belongs to one place of the tree is no root.
+Result<> check_root_mount(size_t index, const Mount& mount, const MountOptions& options)
 {
+    std::string property = fmt::format("mounts[{}]", index);
+    if (index != 0)
+        return refused(fmt::format("{} has the destination \"/\"", property),
+                       "only the first mount can be the root; the others would be hidden below this one");
+    constexpr std::array<std::string_view, 7> no_roots = {"proc", "sysfs", "mqueue", "devpts", "devtmpfs", "cgroup", "cgroup2"};
+    if (!options.bind && std::ranges::find(no_roots, mount.type) != no_roots.end())
+        return refused(fmt::format("{} of type {} has the destination \"/\"", property, quoted(mount.type)),
+                       "an overlay, a bind or another file system with a program in it can be the root");
+    if (options.tmpcopyup || options.copy_symlink || options.destination_nofollow)
+        return refused(fmt::format("{} with the destination \"/\" has an option that is for mount points in the root", property),
+                       "leave tmpcopyup, copy-symlink and dest-nofollow out");
+    return {};
+}
+
+Result<> check_upper(std::string_view property, const Mount& mount, const MountOptions& options, bool at_root)
+{
+    if (!options.tmpfs_upper)
+        return {};
+    if (mount.type != "overlay" || !at_root)
+        return refused(fmt::format("{} has the option tmpfs-upper", property), "it is for an overlay with the destination \"/\"");
+    for (const auto& data : options.data)
+        if (contains("," + data, ",upperdir=") || contains("," + data, ",workdir="))
+            return refused(fmt::format("{} has the option tmpfs-upper besides upperdir or workdir", property), "leave one out");
+    return {};
+}
+
+Result<> check_mount(size_t index, const Mount& mount, const Spec& spec)
+{
+    std::string property = fmt::format("mounts[{}]", index);
     if (mount.destination.empty())
         return refused(fmt::format("{}.destination is empty", property), "give the path inside the container");
     auto options = TRY_DURING(fmt::format("{}.options", property), parse_mount_options(mount.options));
@@ -39,6 +72,10 @@ Result<> check_mount(std::string_view property, const Mount& mount, const Spec& 
         return refused(fmt::format("{}.source of a bind mount is empty", property));
     if (!options.bind && !options.remount && mount.type.empty())
         return refused(fmt::format("{}.type is empty", property), "name the file system, or add the option bind or rbind");
+    bool at_root = clean_path("/" + mount.destination) == "/" && !options.remount;
+    if (at_root)
+        TRY(check_root_mount(index, mount, options));
+    TRY(check_upper(property, mount, options, at_root));
     return check_id_mapped(property, mount, options, spec);
 }
 
@@ -47,7 +84,7 @@ Result<> check_mount(std::string_view property, const Mount& mount, const Spec& 
 Result<> check_mounts(const Spec& spec)
 {
     for (size_t i = 0; i < spec.mounts.size(); i++)
-        TRY(check_mount(fmt::format("mounts[{}]", i), spec.mounts[i], spec));
+        TRY(check_mount(i, spec.mounts[i], spec));
     return {};
 }
 

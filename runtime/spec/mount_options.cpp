@@ -177,6 +177,7 @@ constexpr std::array option_table = {
     OptionWord{"symfollow", clear<MOUNT_ATTR_NOSYMFOLLOW>},
     OptionWord{"sync", set_superblock<MS_SYNCHRONOUS>},
     OptionWord{"tmpcopyup", turn_on<&MountOptions::tmpcopyup>},
+    OptionWord{"tmpfs-upper", [](MountOptions& options) { options.tmpfs_upper = ""; }},
 };
 
 Result<> apply_id_map(std::string_view option, MountOptions& options)
@@ -200,6 +201,11 @@ Result<> apply_option(std::string_view option, MountOptions& options)
     }
     if (option.starts_with("idmap=") || option.starts_with("ridmap="))
         return apply_id_map(option, options);
+    constexpr std::string_view tmpfs_upper = "tmpfs-upper=";
+    if (option.starts_with(tmpfs_upper)) {
+        options.tmpfs_upper = std::string(option.substr(tmpfs_upper.size()));
+        return {};
+    }
     if (!option.empty())
         options.data.emplace_back(option);
     return {};

@@ -41,6 +41,9 @@ struct MountOptions {
     bool source_nofollow = false;      // "src-nofollow"
     bool destination_nofollow = false; // "dest-nofollow"
 
+    // For an overlay at "/": its upper directory is a new tmpfs of this size (tmpfs's "size=", empty: its default).
+    std::optional<std::string> tmpfs_upper; // "tmpfs-upper", "tmpfs-upper=64m"
+
     std::vector<std::string> data; // for the file system: "size=64m", "newinstance"
 };
 

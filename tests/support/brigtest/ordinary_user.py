@@ -47,11 +47,12 @@ class OrdinaryUser:
 
     def program(self):
         """The runtime under test where the user can read it: a checkout may be closed to him."""
-        copy = self.folder / os.path.basename(settings.runtime_binary())
-        if not copy.exists():
-            shutil.copy(settings.runtime_binary(), copy)
-            copy.chmod(0o755)
-        return str(copy)
+        binary = Path(settings.runtime_binary())
+        for name in (binary.name, "brig-image"):
+            if (binary.parent / name).exists() and not (self.folder / name).exists():
+                shutil.copy(binary.parent / name, self.folder / name)
+                (self.folder / name).chmod(0o755)
+        return str(self.folder / binary.name)
 
     def run(self, *argv, **options):
         options = {"capture_output": True, "text": True, "timeout": 60, **options}

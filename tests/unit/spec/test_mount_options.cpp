@@ -221,6 +221,7 @@ Test(mount_options, names)
                              "symfollow",
                              "sync",
                              "tmpcopyup",
+                             "tmpfs-upper",
                              "unbindable",
                              "idmap",
                              "ridmap"})

@@ -60,7 +60,7 @@ Result<> expect_members(JsonView value, const Place& place, const std::vector<st
 {
     Result<> result;
     value.for_each_member([&](std::string_view name, JsonView) {
-        if (!result || name == "$comment" || std::find(known.begin(), known.end(), name) != known.end())
+        if (!result || name == "$comment" || name == "$schema" || std::find(known.begin(), known.end(), name) != known.end())
             return;
         result = failure(Error(ErrorKind::invalid, fmt::format("{} is not a known property", place.member(name).text()))
                              .with_hint("known here are " + join(known, ", ")));

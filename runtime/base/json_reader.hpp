@@ -37,7 +37,7 @@ tl::unexpected<Error> wrong_value(const Place& place, std::string_view wanted, J
 Result<> expect_type(JsonView value, const Place& place, JsonType type);
 // The error of another's check of a value, which says what is wrong with it, with the place.
 tl::unexpected<Error> at_place(const Place& place, Error error);
-// Every member but "$comment" must be among `known`.
+// Every member but "$comment" and "$schema" must be among `known`.
 Result<> expect_members(JsonView value, const Place& place, const std::vector<std::string>& known);
 Result<> expect_range(JsonView value, const Place& place, int64_t lowest, uint64_t highest);
 
@@ -105,7 +105,7 @@ Result<> read_rows(JsonView value, const Place& place, std::type_identity_t<std:
 }
 
 // For documents of our own, where a misspelt property must not be passed over: kind invalid, with the known ones as hint.
-// "$comment" is known everywhere.
+// "$comment" and "$schema" are known everywhere.
 template<typename Struct>
 Result<> read_only_rows(JsonView value, const Place& place, std::type_identity_t<std::span<const Row<Struct>>> rows, Struct& out)
 {

@@ -37,13 +37,20 @@ struct Namespaces {
     UserNamespace user = UserNamespace::none;
 };
 
+// By number, since a path can be given any: "c 10:229" is /dev/fuse.
+struct DeviceNumber {
+    char type = 'c'; // c or b
+    int64_t major = 0;
+    int64_t minor = 0;
+};
+
 struct Privileges {
     std::optional<std::vector<std::string>> capabilities; // kept at most, "CAP_CHOWN"; absent: as the bundle asks
     bool no_new_privileges = false;
-    std::optional<int> lowest_oom_score_adj;         // a bundle's lower value is raised to it
-    bool real_time = true;                           // false: real-time scheduling and I/O classes are refused
-    std::optional<std::vector<std::string>> sysctls; // names that a bundle may set, others are removed; absent: all
-    std::optional<std::vector<std::string>> devices; // paths beyond the standard ones; absent: as the bundle asks
+    std::optional<int> lowest_oom_score_adj;          // a bundle's lower value is raised to it
+    bool real_time = true;                            // false: real-time scheduling and I/O classes are refused
+    std::optional<std::vector<std::string>> sysctls;  // names that a bundle may set, others are removed; absent: all
+    std::optional<std::vector<DeviceNumber>> devices; // beyond the standard ones; absent: as the bundle asks
 };
 
 // ---- file system ---------------------------------------------------------------------------------------------------

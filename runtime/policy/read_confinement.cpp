@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "policy/read_sections.hpp"
 #include "policy/read_values.hpp"
 
@@ -31,6 +32,21 @@ Result<> read_value(JsonView value, const Place& place, Namespaces& out)
         row<&Namespaces::user>("user"),
     };
     return read_only_rows(value, place, rows, out);
+}
+
+static Result<> read_value(JsonView value, const Place& place, DeviceNumber& out)
+{
+    std::string text;
+    TRY(read_value(value, place, text));
+    auto colon = std::min(text.find(':'), text.size());
+    bool typed = text.size() > 2 && (text[0] == 'c' || text[0] == 'b') && text[1] == ' ' && colon < text.size();
+    auto major = typed ? parse_unsigned(std::string_view(text).substr(2, colon - 2)) : Result<uint64_t>(0);
+    auto minor = typed ? parse_unsigned(std::string_view(text).substr(colon + 1)) : Result<uint64_t>(0);
+    constexpr uint64_t highest = 1 << 20;
+    if (!typed || !major || !minor || *major >= highest || *minor >= highest)
+        return wrong_value(place, "a device like \"c 10:229\"", value);
+    out = {text[0], static_cast<int64_t>(*major), static_cast<int64_t>(*minor)};
+    return {};
 }
 
 Result<> read_value(JsonView value, const Place& place, Privileges& out)

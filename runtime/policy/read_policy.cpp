@@ -53,8 +53,15 @@ Result<> check_filesystem(const Filesystem& filesystem)
 Result<> check_policy(const Policy& policy)
 {
     TRY(check_filesystem(policy.filesystem));
-    if (policy.privileges.devices)
-        TRY(check_paths(*policy.privileges.devices, "privileges.devices"));
+    if (!policy.seccomp.deny.empty() && policy.seccomp.profile.empty())
+        return failure(Error(ErrorKind::invalid, "seccomp.deny needs seccomp.profile").with_hint("\"default\" is the widest"));
+    // Without it the kernel takes a filter only from CAP_SYS_ADMIN, and Landlock rules likewise.
+    if ((!policy.seccomp.profile.empty() || policy.filesystem.landlock) && !policy.privileges.no_new_privileges)
+        return failure(Error(ErrorKind::invalid, "seccomp.profile and filesystem.landlock need privileges.noNewPrivileges")
+                           .with_hint("set it to true"));
+    // What a container writes outside of its tmpfs has no limit of its own.
+    if (policy.resources.disk_bytes && !policy.filesystem.read_only_root)
+        return failure(Error(ErrorKind::invalid, "resources.disk needs filesystem.readOnlyRoot").with_hint("set it to true"));
     if (policy.resources.swap_bytes && !policy.resources.memory_bytes)
         return failure(Error(ErrorKind::invalid, "resources.swap needs resources.memory")
                            .with_hint("the kernel limits memory and swap together"));

@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "policy/policy.hpp"
+#include "spec/spec.hpp"
 
 #include <string>
 
@@ -21,6 +22,10 @@ Json merged(JsonView parent, JsonView child);
 
 // A document without "extends", or one that was merged with its parents.
 Result<Policy> read_policy(JsonView document);
+
+// policies/seccomp/NAME.json: the object of linux.seccomp, where nothing unknown is passed over (a condition that is misspelt
+// would be none), without SCMP_ACT_NOTIFY (nobody listens) and without flags.
+Result<spec::Seccomp> read_profile(JsonView document);
 
 // "pypi.org:443" of a list or of an option. Kind invalid.
 Result<Destination> parse_destination(const std::string& text);

@@ -32,7 +32,7 @@ Test(read_policy, every_property)
         "seccomp": {"profile": "program", "deny": ["ptrace"], "$comment": "here too"},
         "namespaces": {"own": true, "join": false, "requireUser": true, "user": "own"},
         "privileges": {"capabilities": ["CAP_CHOWN"], "noNewPrivileges": true, "oomScoreAdj": 100, "realTime": false,
-                       "sysctls": ["kernel.shm_rmid_forced"], "devices": ["/dev/fuse"]},
+                       "sysctls": ["kernel.shm_rmid_forced"], "devices": ["c 10:229"]},
         "filesystem": {"readOnlyRoot": true, "safeMounts": true, "tmpfs": [{"path": "/tmp", "size": "64MiB", "executable": true}],
                        "tmpfsSize": 4096, "binds": [{"path": "/artifacts", "mode": "rw"}], "otherBinds": "refused",
                        "hidden": ["/proc/keys"], "readOnly": ["/proc/sys"],
@@ -55,7 +55,7 @@ Test(read_policy, every_property)
     cr_expect(policy->namespaces.user == UserNamespace::own);
     cr_expect(policy->privileges.capabilities->size() == 1 && policy->privileges.no_new_privileges
               && !policy->privileges.real_time);
-    cr_expect(*policy->privileges.lowest_oom_score_adj == 100 && policy->privileges.devices->front() == "/dev/fuse");
+    cr_expect(*policy->privileges.lowest_oom_score_adj == 100 && policy->privileges.devices->front().minor == 229);
     const Filesystem& files = policy->filesystem;
     cr_expect(files.read_only_root && files.safe_mounts && *files.tmpfs_bytes == 4096);
     cr_expect(*files.tmpfs.front().bytes == 64 << 20 && files.tmpfs.front().executable);
@@ -87,6 +87,12 @@ Test(read_policy, values_that_mean_nothing_are_refused)
     expect_refused(R"("resources": {"cpus": 0.0001})", "resources.cpus");
     expect_refused(R"("resources": {"cpus": -1})", "resources.cpus");
     expect_refused(R"("resources": {"cpus": 1e-1})", "");
+    expect_refused(R"("seccomp": {"deny": ["bpf"]})", "needs seccomp.profile");
+    expect_refused(R"("seccomp": {"profile": "code"})", "need privileges.noNewPrivileges");
+    expect_refused(R"("filesystem": {"landlock": {}})", "need privileges.noNewPrivileges");
+    expect_refused(R"("resources": {"disk": 1})", "needs filesystem.readOnlyRoot");
+    for (const char* device : {"/dev/fuse", "c 10", "c :1", "x 1:1", "c 1:-1", "c 1:1 "})
+        expect_refused(fmt::format(R"("privileges": {{"devices": ["{}"]}})", device), "a device like");
     expect_refused(R"("resources": {"swap": 0})", "needs resources.memory");
     expect_refused(R"("resources": {"memory": "-1"})", "size of 0 or more");
     expect_refused(R"("resources": {"memory": "12 parsec"})", "resources.memory");

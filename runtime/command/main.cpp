@@ -1,6 +1,7 @@
 // The command line: options of brig, the table of verbs, one report of what went wrong.
 #include "base/text.hpp"
 #include "command/globals.hpp"
+#include "command/policy_choice.hpp"
 #include "command/verb.hpp"
 #include "command/version.hpp"
 #include "kernel/events.hpp"
@@ -13,10 +14,10 @@ namespace brig::command {
 
 namespace {
 
-constexpr std::array<const Verb*, 19> verbs = {
+constexpr std::array<const Verb*, 20> verbs = {
     &checkpoint_verb, &create_verb, &delete_verb, &events_verb, &exec_verb,   &features_verb, &kill_verb,
-    &list_verb,       &mounts_verb, &pause_verb,  &plan_verb,   &ps_verb,     &restore_verb,  &resume_verb,
-    &run_verb,        &spec_verb,   &start_verb,  &state_verb,  &update_verb,
+    &list_verb,       &mounts_verb, &pause_verb,  &plan_verb,   &policy_verb, &ps_verb,       &restore_verb,
+    &resume_verb,     &run_verb,    &spec_verb,   &start_verb,  &state_verb,  &update_verb,
 };
 
 const Verb* find_verb(std::string_view name)
@@ -131,8 +132,12 @@ int main_with(int argc, char** argv, char** envp)
         return 1; // nobody could be told
     std::span<char* const> words(argv, static_cast<size_t>(argc));
     words = words.subspan(std::min<size_t>(words.size(), 1));
+    std::string_view program = argc > 0 ? argv[0] : "";
+    remember_program(program);
     Arguments globals;
-    auto parsed = parse_options(global_options(), OptionOrder::before_operands, words, globals);
+    auto parsed = imply_policy(program, globals);
+    if (parsed)
+        parsed = parse_options(global_options(), OptionOrder::before_operands, words, globals);
     LogOutput output(log_settings(globals));
 
     int failure_code = 1;

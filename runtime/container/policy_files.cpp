@@ -4,12 +4,14 @@
 #include "base/text.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
+#include "kernel/system_call_names.hpp"
 #include "policy/read_policy.hpp"
 #include "policy/tighten.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <seccomp.h>
 #include <set>
 
 namespace brig::container {
@@ -106,6 +108,12 @@ Result<PolicyFile> PolicyFiles::complete(Json document, std::string path, const 
     if (file.policy.seccomp.profile.empty())
         return file;
     auto profile = TRY(read_trusted("seccomp/" + file.policy.seccomp.profile, "seccomp profile"));
+    // The compiler passes over names that nobody knows, which here would leave a call allowed.
+    for (const auto& name : file.policy.seccomp.deny)
+        if (!kernel::is_known_to_libseccomp(name) && !kernel::system_call_number(seccomp_arch_native(), name))
+            return failure(
+                Error(ErrorKind::invalid, fmt::format("{}: seccomp.deny: {} is no system call", file.path, quoted(name)))
+                    .with_hint("write it as the kernel does, like \"ptrace\""));
     Json rules = TRY(parse(profile.text, profile.path));
     file.filter = policy::filter_of(file.policy, TRY_DURING(profile.path, policy::read_profile(rules.view())));
     return file;

@@ -122,6 +122,11 @@ def test_a_misspelt_condition_of_a_profile_is_refused(installed):
     installed.under().fails("policy", "check", path, text=r"syscalls\[0\].arg is not a known property")
 
 
+def test_a_misspelt_call_to_deny_is_refused(installed):
+    path = installed.write("mine", seccomp={"profile": "code", "deny": ["ptrcae"]}, privileges={"noNewPrivileges": True})
+    installed.under().fails("policy", "check", path, text='"ptrcae" is no system call')
+
+
 def test_extending_in_a_circle(installed):
     installed.write("one", extends="two")
     path = installed.write("two", extends="one")

@@ -43,6 +43,15 @@ Test(tighten, an_empty_policy_changes_nothing)
     cr_expect(tightened->changes.empty());
 }
 
+Test(tighten, a_spec_without_linux_stays_one)
+{
+    auto spec = plain_spec();
+    spec.linux.reset();
+    auto policy = named();
+    policy.namespaces.own = true;
+    cr_expect(!tighten(spec, policy, {})->spec.linux);
+}
+
 Test(tighten, a_change_says_what_and_why)
 {
     auto spec = plain_spec();

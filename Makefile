@@ -255,7 +255,7 @@ install: $(BUILD)/brig $(BUILD)/brig-image ## install the programs, man pages, p
 	install -D -m 755 $(BUILD)/brig $(DESTDIR)$(PREFIX)/bin/brig
 	install -D -m 755 $(BUILD)/brig-image $(DESTDIR)$(PREFIX)/libexec/brig/brig-image
 	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
-	install -D -m 644 policies/seccomp/default.json $(DESTDIR)$(PREFIX)/share/brig/policies/seccomp/default.json
+	for file in policies/*.json policies/seccomp/*.json; do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/brig/$$file || exit 1; done
 	install -D -m 644 tools/registration.py $(DESTDIR)$(PREFIX)/share/brig/tools/registration.py
 	install -D -m 755 tools/newer-criu $(DESTDIR)$(PREFIX)/share/brig/tools/newer-criu
 	for tool in docker containerd podman; do \

@@ -43,12 +43,14 @@ def obstacle():
 class PrivateEngine:
     """Started by __enter__ or start(), gone after __exit__ or stop().  `name` is what the runtime is registered as.
 
+    `policies`: each registered as "brig-POLICY", by a link of that name.
     `cgroup_driver`: who makes the containers' cgroups, the runtime itself ("cgroupfs") or, by its request, "systemd".
     """
 
-    def __init__(self, runtime, name="brig", folder=None, extra_settings=None, cgroup_driver="cgroupfs"):
+    def __init__(self, runtime, name="brig", folder=None, extra_settings=None, cgroup_driver="cgroupfs", policies=()):
         self.runtime = runtime
         self.name = name
+        self.policies = policies
         # Unix socket names have 108 bytes: the folder has to have a short path.
         self.folder = folder or tempfile.mkdtemp(prefix="brig-engine-")
         # With user namespaces the containers' root is nobody in particular and has to pass through.
@@ -149,8 +151,15 @@ class PrivateEngine:
     def _register_runtime(self):
         with open(self.settings_file, "w", encoding="utf-8") as file:
             json.dump(self.settings, file)
-        result = subprocess.run([sys.executable, f"{TOOLS}/register-docker", "--name", self.name, "--path", self.runtime,
-                                 "--config", self.settings_file, "--no-reload"], capture_output=True, text=True, check=False)
+        self._register(self.name, self.runtime)
+        for policy in self.policies:
+            link = os.path.join(self.folder, f"brig-{policy}")
+            os.symlink(self.runtime, link)
+            self._register(f"brig-{policy}", link)
+
+    def _register(self, name, path):
+        result = subprocess.run([sys.executable, f"{TOOLS}/register-docker", "--name", name, "--path", path, "--config",
+                                 self.settings_file, "--no-reload"], capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise EngineError(result.stderr.strip())
 

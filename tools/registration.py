@@ -26,6 +26,8 @@ def make_parser(description, example, default_config, config_help):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", default=DEFAULT_NAME, help="name of the runtime (default: %(default)s)")
     parser.add_argument("--path", default=DEFAULT_PATH, help="where the binary is (default: %(default)s)")
+    parser.add_argument("--policy", metavar="NAME", help="register brig-NAME, a link beside the binary: its containers are "
+                                                         "tightened by this policy (brig policy list)")
     parser.add_argument("--config", default=default_config, help=f"{config_help} (default: %(default)s)")
     parser.add_argument("--remove", action="store_true", help="take the entry out again")
     parser.add_argument("--dry-run", action="store_true", help="print what would change and change nothing")
@@ -35,6 +37,46 @@ def make_parser(description, example, default_config, config_help):
 def check_name(name):
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise RegistrationError(f'"{name}" cannot be the name of a runtime: use letters, digits, "_", "." and "-"')
+
+
+def choose_policy(options):
+    """With --policy the entry is brig-NAME, whose binary is a link of that name: brig goes by the name it is called."""
+    options.program = options.path
+    if options.policy is None:
+        return
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", options.policy):
+        raise RegistrationError(f'"{options.policy}" cannot be the name of a policy: `brig policy list` shows those there are')
+    if options.name == DEFAULT_NAME:
+        options.name = f"{DEFAULT_NAME}-{options.policy}"
+    options.path = os.path.join(os.path.dirname(options.program), f"brig-{options.policy}")
+
+
+def prepare_runtime(options):
+    """What the runtime says of itself, when its entry may be made.  With a policy the link is made, too."""
+    words = check_runtime(options.program)
+    if options.policy is None:
+        return words
+    answer = subprocess.run([options.program, "policy", "show", options.policy], stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, timeout=10, check=False)
+    if answer.returncode != 0:
+        raise RegistrationError(f"the policy {options.policy} cannot be used: {answer.stderr.strip()}")
+    target = os.path.basename(options.program)
+    if os.path.lexists(options.path) and not (os.path.islink(options.path) and os.readlink(options.path) == target):
+        raise RegistrationError(f"{options.path} is there and is no link to {target}; move it away")
+    if not options.dry_run and not os.path.lexists(options.path):
+        try:
+            os.symlink(target, options.path)
+        except OSError as error:
+            raise RegistrationError(f"{options.path} cannot be made: {error.strerror}; run this as root") from error
+        print(f"link: {options.path} -> {target}")
+    return words
+
+
+def remove_link(options):
+    """The other half of prepare_runtime, for --remove."""
+    if options.policy is not None and not options.dry_run and os.path.islink(options.path):
+        os.unlink(options.path)
+        print(f"removed: {options.path}")
 
 
 def check_runtime(path):

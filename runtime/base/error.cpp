@@ -14,6 +14,7 @@ std::string_view error_kind_name(ErrorKind kind)
     case ErrorKind::already_exists: return "already exists";
     case ErrorKind::wrong_state: return "wrong state";
     case ErrorKind::not_supported: return "not supported";
+    case ErrorKind::refused: return "refused";
     case ErrorKind::system: return "system";
     case ErrorKind::timed_out: return "timed out";
     }

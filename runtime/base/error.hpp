@@ -17,6 +17,7 @@ enum class ErrorKind {
     already_exists, // the id is taken
     wrong_state,    // the container is not in the state that the verb needs
     not_supported,  // the kernel, this build or this host lacks what was asked for
+    refused,        // a policy says no
     system,         // a system call failed
     timed_out,      // somebody else did not answer in time
 };

@@ -133,7 +133,11 @@ int run_program(const Program& program, int argc, char** argv, char** envp)
     std::span<char* const> words(argv, static_cast<size_t>(argc));
     words = words.subspan(std::min<size_t>(words.size(), 1));
     Arguments globals;
-    auto parsed = parse_options(global_options(), OptionOrder::before_operands, words, globals);
+    Result<> parsed;
+    if (program.imply)
+        parsed = program.imply(argc > 0 ? argv[0] : "", globals);
+    if (parsed)
+        parsed = parse_options(global_options(), OptionOrder::before_operands, words, globals);
     LogOutput output(log_settings(globals));
 
     int failure_code = 1;

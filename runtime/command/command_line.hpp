@@ -14,6 +14,8 @@ struct Program {
     std::string_view summary; // after "NAME - "
     std::string_view example;
     std::span<const Verb* const> verbs;
+    // Options that the name stands for by which the program is called (argv[0]); null: none.
+    Result<> (*imply)(std::string_view called_as, Arguments& globals) = nullptr;
     // Before a verb runs: an exit status ends the program there.
     Result<std::optional<int>> (*prepare)() = nullptr;
 };

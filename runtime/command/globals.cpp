@@ -1,6 +1,7 @@
 #include "command/globals.hpp"
 
 #include "base/text.hpp"
+#include "command/policy_choice.hpp"
 #include "command/version.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
@@ -24,6 +25,9 @@ constexpr std::array global_table = {
            "the same as --cgroup-manager systemd; cgroupsPath is then SLICE:PREFIX:NAME"},
     Option{"rootless", 0, OptionType::text, "WHEN",
            "true, false or auto: a user's bundle without user namespace gets one (default: auto)"},
+    Option{"policy", 0, OptionType::text, "NAME",
+           "tighten new containers by this policy (default: of the name brig-NAME by which brig is called, or of "
+           "/etc/brig/config.json)"},
     Option{"criu", 0, OptionType::text, "FILE", "the program CRIU, for checkpoint and restore (default: criu in $PATH)"},
     Option{"version", 'v', OptionType::flag, "", "show the version"},
 };
@@ -168,6 +172,9 @@ Result<container::Context> make_query_context(const Arguments& globals, Log log)
     context.sticky_state_root = !globals.text_if_given("root") && uses_runtime_directory(std::getenv("XDG_RUNTIME_DIR"));
     context.cgroup_driver = cgroup_driver(globals);
     context.session = {environment_text("XDG_RUNTIME_DIR"), environment_text("DBUS_SESSION_BUS_ADDRESS")};
+    context.policy = globals.text("policy");
+    context.policy_folders = [] { return policy_folders(); };
+    context.host_settings_file = host_settings_file;
     context.log = std::move(log);
     return context;
 }

@@ -53,6 +53,7 @@ extern const Verb list_verb;
 extern const Verb mounts_verb;
 extern const Verb pause_verb;
 extern const Verb plan_verb;
+extern const Verb policy_verb;
 extern const Verb ps_verb;
 extern const Verb restore_verb;
 extern const Verb resume_verb;

@@ -6,7 +6,9 @@
 #include "kernel/host_facts.hpp"
 #include "plan/plan.hpp"
 
+#include <functional>
 #include <string>
+#include <vector>
 
 namespace brig::container {
 
@@ -17,6 +19,10 @@ struct Context {
     cgroup::UserSession session; // where an ordinary user's own systemd is
     bool rootless = false;       // a user's bundle without user namespace gets one
     std::string build;           // identifies the running program: what another one compiled is not used; empty: unknown
+    // Policies: see container/policy_files.hpp.
+    std::string policy;                                       // the caller's choice; empty: the host's default
+    std::function<std::vector<std::string>()> policy_folders; // called when a policy is looked for
+    std::string host_settings_file;                           // "/etc/brig/config.json"
     Log log;
 };
 

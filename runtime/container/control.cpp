@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "cgroup/cgroup.hpp"
 #include "container/creation.hpp"
+#include "container/policies.hpp"
 #include "container/state_store.hpp"
 #include "setup/intel_rdt.hpp"
 
@@ -57,13 +58,18 @@ Result<> update(const Context& context, const std::string& id, const Update& upd
                            .with_hint("create it with linux.intelRdt"));
     if (update.schemata.empty())
         TRY(check_has_cgroup(container.record, "it has no limits to change"));
+    spec::Resources resources = update.resources;
+    for (const auto& policy : TRY(kept_policies(container.directory, container.record)))
+        for (const auto& change : TRY(policy::tighten_update(resources, policy)))
+            context.log.warning(
+                fmt::format("{}: {} instead of {}: {}", change.property, change.after, change.before, change.reason));
     cgroup::Cgroup::TellSystemd tell_systemd;
     if (const auto& unit = container.record.unit)
         tell_systemd = [&](const std::vector<plan::UnitProperty>& properties) -> Result<> {
             auto systemd = TRY(cgroup::SystemdManager::connect(unit->of_user, context.session));
             return systemd.set_properties(unit->name, properties);
         };
-    TRY(container.cgroup().update(update.resources, tell_systemd));
+    TRY(container.cgroup().update(resources, tell_systemd));
     return update.schemata.empty() ? Result<>() : setup::write_schemata(container.record.resctrl.front(), update.schemata);
 }
 

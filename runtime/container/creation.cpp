@@ -74,6 +74,20 @@ Result<> check_has_cgroup(const Record& record, std::string_view purpose)
                        "(cgroup v2: start brig with systemd-run --user --scope -p Delegate=yes)"));
 }
 
+namespace {
+
+void add_policies(plan::Plan& plan, const ChosenPolicies& chosen, std::vector<policy::Policy> policies)
+{
+    plan.policy_filters = chosen.filters();
+    for (const auto& policy : policies)
+        if (policy.filesystem.landlock)
+            plan.process.landlock.push_back(*policy.filesystem.landlock);
+    plan.policies = std::move(policies);
+    plan.warnings.insert(plan.warnings.end(), chosen.warnings.begin(), chosen.warnings.end());
+}
+
+} // namespace
+
 Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& request)
 {
     PlannedContainer planned;
@@ -83,6 +97,9 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
         planned.systemd = TRY(connect_to_systemd(context, facts));
     if (context.rootless)
         TRY(plan::adapt_to_caller(planned.spec, facts));
+    planned.policies = TRY(choose_policies(context, planned.spec.annotations));
+    auto policies = planned.policies.policies();
+    TRY(apply_policies(context, policies, planned.spec));
     TRY(spec::check_spec(planned.spec));
     plan::PlanRequest plan_request;
     plan_request.id = request.id;
@@ -94,6 +111,7 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     plan_request.preserved_fds = request.preserved_fds;
     plan_request.extra_environment = request.listen_environment;
     planned.plan = TRY(plan::make_plan(planned.spec, plan_request, facts));
+    add_policies(planned.plan, planned.policies, std::move(policies));
     return planned;
 }
 
@@ -147,6 +165,8 @@ Record first_record(const PlannedContainer& planned)
     record.rootfs = plan.root.host_path;
     record.created = now_as_rfc3339();
     record.annotations.insert(plan.annotations.begin(), plan.annotations.end());
+    for (const auto& policy : plan.policies)
+        record.policies.push_back(policy.name);
     record.owner_uid = kernel::effective_uid();
     record.namespaces = namespaces_to_join(plan.namespaces);
     record.host_pid_namespace = (record.namespaces & CLONE_NEWPID) == 0 || plan.namespaces.joins_type(spec::NamespaceType::pid);
@@ -163,16 +183,41 @@ Record first_record(const PlannedContainer& planned)
     return record;
 }
 
-Result<setup::SeccompProgram> filter_for(const Context& context, const StateDirectory& directory, const spec::Seccomp& profile)
+namespace {
+
+Result<setup::SeccompProgram> program_of(const FilterStore& filters, const spec::Seccomp& profile, std::string_view name)
 {
-    FilterStore filters(context.state_root, context.build);
     auto program = filters.find(profile);
     if (!program) {
-        program = TRY_DURING("compile linux.seccomp", setup::compile_seccomp(profile));
+        program = TRY_DURING(fmt::format("compile {}", name), setup::compile_seccomp(profile));
         filters.keep(profile, *program);
     }
-    TRY(directory.write_file("seccomp.bpf", launch::encode_program(*program)));
     return *std::move(program);
+}
+
+} // namespace
+
+Result<std::vector<setup::SeccompProgram>> filters_for(const Context& context, const StateDirectory& directory,
+                                                       const plan::Plan& plan)
+{
+    FilterStore filters(context.state_root, context.build);
+    std::vector<setup::SeccompProgram> of_policies;
+    for (const auto& profile : plan.policy_filters)
+        of_policies.push_back(TRY(program_of(filters, profile, "the policy's seccomp profile")));
+    if (!of_policies.empty())
+        TRY(keep_policy_filters(directory, of_policies));
+    if (!plan.seccomp)
+        return of_policies;
+    auto program = TRY(program_of(filters, *plan.seccomp, "linux.seccomp"));
+    TRY(directory.write_file("seccomp.bpf", launch::encode_program(program)));
+    of_policies.insert(of_policies.begin(), std::move(program));
+    return of_policies;
+}
+
+Result<> keep_configuration(const StateDirectory& directory, const std::string& config_text, const PlannedContainer& planned)
+{
+    TRY(directory.write_file("config.json", config_text));
+    return keep_policies(directory, planned.policies);
 }
 
 namespace {
@@ -190,7 +235,7 @@ public:
     {
         // First of all: with this record `delete --force` finds whatever a killed create leaves.
         TRY(m_directory.write_record(m_record));
-        TRY(m_directory.write_file("config.json", m_request.config_text));
+        TRY(keep_configuration(m_directory, m_request.config_text, m_planned));
         Fd listener;
         if (m_request.start_by == StartBy::socket)
             listener = TRY(kernel::listen_at(m_directory.fd(), start_socket_name, 0600));
@@ -222,7 +267,7 @@ private:
             return m_planned.systemd->start_unit(*m_planned.plan.cgroup.unit, pid);
         };
         request.on_cloned = [this](pid_t pid) { return remember_init(pid); };
-        request.filter_for = [this](const spec::Seccomp& profile) { return filter_for(m_context, m_directory, profile); };
+        request.filters_for = [this](const plan::Plan& plan) { return filters_for(m_context, m_directory, plan); };
         return request;
     }
 

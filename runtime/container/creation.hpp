@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "container/context.hpp"
 #include "container/lifecycle.hpp"
+#include "container/policies.hpp"
 #include "container/state_store.hpp"
 #include "kernel/pid_namespace.hpp"
 #include "setup/seccomp.hpp"
@@ -20,6 +21,7 @@ struct PlannedContainer {
     spec::Spec spec;
     plan::Plan plan;
     std::unique_ptr<cgroup::SystemdManager> systemd; // with the driver systemd
+    ChosenPolicies policies;                         // the spec is tightened by them
 };
 
 // config -> check -> plan; nothing is made.
@@ -28,8 +30,12 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
 // A terminal needs somebody who takes it, and a console socket a terminal.
 Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& request);
 
-// The program of a profile, compiled or kept from an earlier start; a copy stays in the state directory for exec.
-Result<setup::SeccompProgram> filter_for(const Context& context, const StateDirectory& directory, const spec::Seccomp& profile);
+// The programs of the bundle's profile and of the policies', compiled or kept from an earlier start; copies stay in the state
+// directory for exec.
+Result<std::vector<setup::SeccompProgram>> filters_for(const Context& context, const StateDirectory& directory,
+                                                       const plan::Plan& plan);
+// config.json, and the policies if there are any.
+Result<> keep_configuration(const StateDirectory& directory, const std::string& config_text, const PlannedContainer& planned);
 
 // What is known before anything is made.
 Record first_record(const PlannedContainer& planned);

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "container/creation.hpp"
+#include "container/policies.hpp"
 #include "container/state_store.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
@@ -87,9 +88,12 @@ Result<spec::Process> wanted_process(const ExecRequest& request, const spec::Spe
     return process;
 }
 
-Result<plan::Process> plan_process(const ExecRequest& request, const spec::Spec& container, const Record& record)
+Result<plan::Process> plan_process(const ExecRequest& request, const spec::Spec& container, const Record& record,
+                                   const std::vector<policy::Policy>& policies)
 {
     spec::Process wanted = TRY(wanted_process(request, container));
+    // Whatever the caller asks for (docker exec --privileged): the container's policies hold for it.
+    TRY(apply_kept_policies(policies, wanted));
     TRY(spec::check_process(wanted));
     HostFacts facts = TRY(kernel::read_host_facts());
     plan::Process process = TRY(plan::make_process_plan(wanted, facts, (record.namespaces & CLONE_NEWUSER) != 0));
@@ -98,6 +102,9 @@ Result<plan::Process> plan_process(const ExecRequest& request, const spec::Spec&
     process.preserved_fds = request.preserved_fds;
     if (!process.console_size)
         process.console_size = request.console_size;
+    for (const auto& policy : policies)
+        if (policy.filesystem.landlock)
+            process.landlock.push_back(*policy.filesystem.landlock);
     process.personality = container.linux->personality;
     process.new_session_keyring = record.own_keyring;
     return process;
@@ -174,7 +181,8 @@ Result<launch::Launched> exec(const Context& context, const std::string& id, Exe
     Status status = TRY(status_of(directory, record));
     TRY(check_status(status, request));
     spec::Spec container = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));
-    plan::Process process = TRY(plan_process(request, container, record));
+    auto policies = TRY(kept_policies(directory, record));
+    plan::Process process = TRY(plan_process(request, container, record, policies));
     TRY(check_terminal_request(process, request));
     Fd init = TRY(open_init(record));
     auto group = TRY(cgroup_for(record, request.cgroups));
@@ -190,10 +198,12 @@ Result<launch::Launched> exec(const Context& context, const std::string& id, Exe
     launch_request.console_socket = request.console_socket;
     launch_request.terminal_to_caller = request.terminal_to_caller;
     if (container.linux->seccomp) {
-        launch_request.seccomp = TRY(launch::decode_program(TRY(directory.read_file("seccomp.bpf"))));
+        launch_request.filters.push_back(TRY(launch::decode_program(TRY(directory.read_file("seccomp.bpf")))));
         launch_request.seccomp_spec = &*container.linux->seccomp;
         launch_request.hook_state = [&](pid_t, launch::HookMoment) { return hook_state(record, Status::running).to_text(); };
     }
+    for (auto& filter : TRY(kept_policy_filters(directory, policies)))
+        launch_request.filters.push_back(std::move(filter));
     auto begun = launch::launch_exec(launch_request, context.log);
     if (!begun)
         return failure(explain_created(std::move(begun).error(), status));

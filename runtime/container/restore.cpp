@@ -155,9 +155,9 @@ public:
     {
         // Before anything else, so that `delete --force` finds what a killed restore leaves.
         TRY(m_directory.write_record(m_record));
-        TRY(m_directory.write_file("config.json", m_request.create.config_text));
-        if (m_plan.seccomp) // for exec; CRIU has the filters of the processes
-            (void)TRY(filter_for(m_context, m_directory, *m_plan.seccomp));
+        TRY(keep_configuration(m_directory, m_request.create.config_text, m_planned));
+        if (m_plan.has_filters()) // for exec; CRIU has the filters of the processes
+            (void)TRY(filters_for(m_context, m_directory, m_plan));
         Rollback undo;
         undo.add([this] { abandon(); });
         TRY(make_cgroup());

@@ -74,6 +74,8 @@ Json record_to_json(const Record& record)
     json.set("rootfs", Json::string(record.rootfs));
     json.set("created", Json::string(record.created));
     json.set("annotations", annotations_json(record.annotations));
+    if (!record.policies.empty())
+        json.set("policies", Json::strings(record.policies));
     json.set("ownerUid", Json::number(record.owner_uid));
     json.set("pid", Json::number(record.pid));
     json.set("startTime", Json::unsigned_number(record.start_time));
@@ -110,6 +112,7 @@ Result<Record> record_from_json(JsonView json)
     json.member("annotations").for_each_member([&](std::string_view key, JsonView value) {
         record.annotations.emplace(key, value.string());
     });
+    record.policies = texts_from(json.member("policies"));
     record.owner_uid = static_cast<uint32_t>(TRY(json.member("ownerUid").unsigned_integer()));
     record.pid = static_cast<pid_t>(TRY(json.member("pid").signed_integer()));
     record.start_time = TRY(json.member("startTime").unsigned_integer());

@@ -2,6 +2,7 @@
 //   brig.json      the Record; written before anything else is made, so that a killed create can be cleaned up
 //   config.json    the bundle's configuration as it was at create
 //   seccomp.bpf    the compiled filter, for exec
+//   policy.json, policy.bpf   the policies and their compiled filters, if there are any
 //   start.sock     start_socket_name
 // Other runtimes' folders may share the root (Docker does that): a folder without brig.json is not ours and is left alone.
 //
@@ -37,6 +38,7 @@ struct Record {
     std::string rootfs;  // absolute
     std::string created; // RFC 3339 with nanoseconds, UTC
     std::map<std::string, std::string> annotations;
+    std::vector<std::string> policies; // names; what they say is in policy.json
     uint32_t owner_uid = 0;
     pid_t pid = 0;                    // 0 while creating
     uint64_t start_time = 0;          // of the pid: together they are unique (kernel::process_stat)

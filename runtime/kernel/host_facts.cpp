@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
@@ -303,6 +304,33 @@ Result<HostFacts> read_host_facts()
     if (::uname(&name) == 0)
         facts.kernel_release = name.release;
     return facts;
+}
+
+Result<uint64_t> machine_memory()
+{
+    struct sysinfo info = {};
+    if (::sysinfo(&info) < 0)
+        return BRIG_CALL_FAILED("sysinfo");
+    return uint64_t{info.totalram} * info.mem_unit;
+}
+
+Result<std::vector<DeviceNumbers>> whole_disks()
+{
+    std::vector<DeviceNumbers> disks;
+    const std::string folder = "/sys/block";
+    if (!exists(working_directory, folder))
+        return disks;
+    Fd directory = TRY(open_at(working_directory, folder, O_RDONLY | O_DIRECTORY));
+    for (const auto& name : TRY(list_directory(directory))) {
+        auto text = read_file(directory, name + "/dev", small_file);
+        auto colon = text ? text->find(':') : std::string::npos;
+        if (colon == std::string::npos)
+            continue; // it went away meanwhile
+        auto major = TRY(parse_unsigned(std::string_view(*text).substr(0, colon)));
+        auto minor = TRY(parse_unsigned(trim(std::string_view(*text).substr(colon + 1))));
+        disks.push_back({static_cast<unsigned>(major), static_cast<unsigned>(minor)});
+    }
+    return disks;
 }
 
 } // namespace brig::kernel

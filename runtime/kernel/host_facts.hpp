@@ -88,6 +88,14 @@ namespace kernel {
 
 Result<HostFacts> read_host_facts();
 
+// Only for policies, so not among the facts that every start reads.
+Result<uint64_t> machine_memory(); // bytes
+struct DeviceNumbers {
+    unsigned major = 0;
+    unsigned minor = 0;
+};
+Result<std::vector<DeviceNumbers>> whole_disks(); // without partitions; none where /sys is not mounted
+
 } // namespace kernel
 
 } // namespace brig

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <linux/seccomp.h>
 #include <map>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -190,6 +191,7 @@ std::string hint_for(int code)
 {
     switch (code) {
     case EACCES: return "a filter needs process.noNewPrivileges or CAP_SYS_ADMIN";
+    case EPERM: return "an earlier filter denies seccomp(2) and prctl(2): the second one cannot be loaded";
     case EBUSY: return "the process has a listener already, and the kernel allows one";
     case EINVAL: return "the kernel knows no such flag or action, or has no CONFIG_SECCOMP_FILTER";
     default: return {};
@@ -208,6 +210,9 @@ Result<std::optional<Fd>> load_seccomp_filter(std::string_view instructions, uns
                            .with_hint(fmt::format("the kernel takes 1 to {}: shorten the profile", BPF_MAXINSNS)));
     struct sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
     long outcome = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    // An earlier filter of the process may deny seccomp(2) and not the older way to do the same.
+    if (outcome < 0 && flags == 0)
+        outcome = ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
     if (outcome < 0) {
         int code = errno;
         return failure(Error::system_call(code, fmt::format("seccomp SECCOMP_SET_MODE_FILTER flags {:#x}, {} instructions", flags,

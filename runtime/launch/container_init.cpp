@@ -200,7 +200,7 @@ Result<> enter_root(InitContext& context)
 Result<> receive_filter(InitContext& context)
 {
     auto message = TRY(context.channel().expect(MessageKind::seccomp_program));
-    context.start.seccomp = TRY(decode_program(message.payload));
+    context.start.filters = TRY(decode_programs(message.payload));
     return {};
 }
 
@@ -256,7 +256,7 @@ bool has_sysctls(const plan::Plan& plan)
 }
 bool has_seccomp(const plan::Plan& plan)
 {
-    return plan.seccomp.has_value();
+    return plan.has_filters();
 }
 
 struct Step {
@@ -288,7 +288,7 @@ constexpr Step steps[] = {
     {"set sysctls", has_sysctls, set_sysctls},          // by a procfs of our own, whatever is mounted on /proc
     {"protect paths", always, protect_paths},           // after all that creates files, hooks included
     {"enter the root file system", always, enter_root},
-    {"receive the seccomp filter", has_seccomp, receive_filter}, // late: it was compiled meanwhile
+    {"receive the seccomp filters", has_seccomp, receive_filter}, // late: it was compiled meanwhile
     {"become the container's process", always, become_container_process},
 };
 
@@ -359,7 +359,7 @@ Conversation conversation_of(const plan::Plan& plan, bool seccomp_notifies)
     conversation.mount_sources = plan.root.sources_from_launcher;
     conversation.cgroup = true;
     conversation.root_ready = launcher_waits_for_root(plan);
-    conversation.seccomp = plan.seccomp.has_value();
+    conversation.seccomp = plan.has_filters();
     conversation.seccomp_listener = seccomp_notifies;
     return conversation;
 }

@@ -49,7 +49,7 @@ void run_exec_init(ExecInitRequest request)
                        .limits_are_set = request.user_namespace,
                        .terminal_to_caller = request.terminal_to_caller,
                        .console_socket = Fd(request.console_socket.get()),
-                       .seccomp = std::move(request.seccomp),
+                       .filters = std::move(request.filters),
                        .environment = request.process.env};
     auto prepared = prepare(request, start);
     if (!prepared)

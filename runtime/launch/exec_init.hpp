@@ -19,7 +19,7 @@ struct ExecInitRequest {
     std::string id;
     Channel channel;
     std::vector<Fd> cgroup_files; // v1: to join by
-    std::optional<setup::SeccompProgram> seccomp;
+    std::vector<setup::SeccompProgram> filters;
     FdRef console_socket{-1};
     bool terminal_to_caller = false;
     bool user_namespace = false; // become root of it first

@@ -9,6 +9,7 @@
 #include "launch/spawn.hpp"
 #include "setup/limits.hpp"
 
+#include <algorithm>
 #include <sched.h>
 #include <utility>
 
@@ -59,7 +60,7 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
                                       .id = request.id,
                                       .channel = Channel(std::move(*end)),
                                       .cgroup_files = std::move(*files),
-                                      .seccomp = request.seccomp,
+                                      .filters = request.filters,
                                       .console_socket = request.console_socket,
                                       .terminal_to_caller = request.terminal_to_caller,
                                       .user_namespace = (request.namespaces & CLONE_NEWUSER) != 0});
@@ -73,7 +74,7 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
 Result<> listen_until_ready(const ExecLaunchRequest& request, Launched& launched, const Log& log)
 {
     Conversation conversation;
-    conversation.seccomp_listener = request.seccomp && request.seccomp->notifies;
+    conversation.seccomp_listener = std::ranges::any_of(request.filters, &setup::SeccompProgram::notifies);
     Sequence sequence(conversation);
     while (!sequence.finished()) {
         auto message = TRY(launched.channel.receive());

@@ -69,10 +69,10 @@ private:
             TRY(setup::join_resctrl_groups(plan.intel_rdt->directories(), m_launched.pid));
         }
         TRY(provide_cgroup());
-        if (plan.seccomp)
-            TRY(provide_filter());
-        if (m_program && !m_conversation.root_ready)
-            TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
+        if (plan.has_filters())
+            TRY(provide_filters());
+        if (!m_conversation.root_ready)
+            TRY(send_filters());
         return {};
     }
 
@@ -123,13 +123,22 @@ private:
         return m_launched.channel.send(MessageKind::cgroup_ready, {}, numbers);
     }
 
-    Result<> provide_filter()
+    Result<> provide_filters()
     {
-        m_program = TRY(m_request.filter_for(*m_request.plan.seccomp));
-        m_conversation.seccomp_listener = m_program->notifies;
-        for (const auto& name : m_program->skipped_system_calls)
-            m_log.debug(fmt::format("linux.seccomp: system call {} is unknown here and was skipped", quoted(name)));
+        m_filters = TRY(m_request.filters_for(m_request.plan));
+        for (const auto& filter : m_filters) {
+            m_conversation.seccomp_listener |= filter.notifies;
+            for (const auto& name : filter.skipped_system_calls)
+                m_log.debug(fmt::format("seccomp: system call {} is unknown here and was skipped", quoted(name)));
+        }
         return {};
+    }
+
+    Result<> send_filters()
+    {
+        if (m_filters.empty())
+            return {};
+        return m_launched.channel.send(MessageKind::seccomp_program, encode_programs(m_filters));
     }
 
     Result<> listen()
@@ -182,9 +191,7 @@ private:
         TRY(setup::run_hooks({"prestart", state, bundle}, hooks.prestart));
         TRY(setup::run_hooks({"createRuntime", state, bundle}, hooks.create_runtime));
         TRY(m_launched.channel.send(MessageKind::hooks_done));
-        if (m_program)
-            TRY(m_launched.channel.send(MessageKind::seccomp_program, encode_program(*m_program)));
-        return {};
+        return send_filters();
     }
 
     const LaunchRequest& m_request;
@@ -193,7 +200,7 @@ private:
     Launched& m_launched;
     cgroup::Cgroup& m_cgroup;
     Conversation m_conversation;
-    std::optional<setup::SeccompProgram> m_program;
+    std::vector<setup::SeccompProgram> m_filters;
 };
 
 Result<Launched> spawn_init(const LaunchRequest& request, const cgroup::Cgroup& unified)

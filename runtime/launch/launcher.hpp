@@ -46,8 +46,8 @@ struct LaunchRequest {
     std::function<Result<>(pid_t pid)> on_cloned;
     // Of a plan with a systemd unit: starts the unit with the init in it, called while the init works.
     std::function<Result<>(pid_t pid)> start_unit;
-    // Gives the program of linux.seccomp; called while the init works.
-    std::function<Result<setup::SeccompProgram>(const spec::Seccomp&)> filter_for;
+    // Gives the programs of linux.seccomp and of the policies, in this order; called while the init works.
+    std::function<Result<std::vector<setup::SeccompProgram>>(const plan::Plan&)> filters_for;
 };
 
 struct LaunchOutcome {
@@ -67,7 +67,7 @@ struct ExecLaunchRequest {
     uint64_t namespaces = 0; // CLONE_NEW* to join
     const cgroup::Cgroup& cgroup;
     std::function<Result<>(pid_t process)> attach; // see SpawnPlan
-    std::optional<setup::SeccompProgram> seccomp;
+    std::vector<setup::SeccompProgram> filters;
     const spec::Seccomp* seccomp_spec = nullptr; // where its listener goes
     HookState hook_state;
     FdRef console_socket{-1};

@@ -8,6 +8,7 @@
 #include "launch/executable.hpp"
 #include "setup/hooks.hpp"
 #include "setup/identity.hpp"
+#include "setup/landlock.hpp"
 #include "setup/limits.hpp"
 #include "setup/terminal.hpp"
 
@@ -51,9 +52,9 @@ Result<> apply_labels_if_any(StartContext& context)
     return setup::apply_labels(*TRY(context.verified_procfs()), context.process);
 }
 
-Result<> load_filter(StartContext& context)
+Result<> load_filter(StartContext& context, const setup::SeccompProgram& filter)
 {
-    auto listener = TRY_DURING("load the seccomp filter", setup::load_seccomp(*context.seccomp));
+    auto listener = TRY_DURING("load the seccomp filter", setup::load_seccomp(filter));
     if (!listener)
         return {};
     return context.channel.send(MessageKind::seccomp_listener, {}, {listener->get()});
@@ -61,9 +62,17 @@ Result<> load_filter(StartContext& context)
 
 // With no_new_privs the filter is loaded as the very last thing, so that it needs to allow nothing of brig's own; a
 // listener must be handed over while the launcher is still there.
-bool filter_loads_last(const StartContext& context)
+bool loads_last(const StartContext& context, const setup::SeccompProgram& filter)
 {
-    return context.process.no_new_privileges && !context.seccomp->notifies;
+    return context.process.no_new_privileges && !filter.notifies;
+}
+
+Result<> load_filters(StartContext& context, bool last)
+{
+    for (const auto& filter : context.filters)
+        if (loads_last(context, filter) == last)
+            TRY(load_filter(context, filter));
+    return {};
 }
 
 // The directory may be reachable only for the user or only for root: runc tries both, so do we.
@@ -100,8 +109,7 @@ Result<> become_process(StartContext& context)
     if (!entered && entered.error().kind() != ErrorKind::system)
         return entered;
     // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the next step may drop.
-    if (context.seccomp && !filter_loads_last(context))
-        TRY(load_filter(context));
+    TRY(load_filters(context, false));
     if (!context.limits_are_set) {
         if (process.oom_score_adj)
             TRY(setup::apply_oom_score(*TRY(context.verified_procfs()), 0, process));
@@ -165,8 +173,10 @@ Result<> prepare_execve(StartContext& context)
         TRY(setup::run_hooks({"startContainer", context.hook_state, "/"}, *context.start_container_hooks));
     TRY(kernel::reset_signals());
     TRY(kernel::mark_close_on_exec_from(3 + context.process.preserved_fds));
-    if (context.seccomp && filter_loads_last(context))
-        TRY(load_filter(context));
+    // Before the last filters, which need not allow what it takes.
+    for (const auto& rules : context.process.landlock)
+        TRY_DURING("apply the policy's Landlock rules", setup::apply_landlock(rules));
+    TRY(load_filters(context, true));
     return {};
 }
 
@@ -188,6 +198,35 @@ void report_and_exit(StartContext& context, const Error& error)
     if (context.channel.open())
         (void)context.channel.send(MessageKind::failed, encode_error(error));
     kernel::exit_now(error.code() == ENOENT ? 127 : 126);
+}
+
+std::string encode_programs(const std::vector<setup::SeccompProgram>& programs)
+{
+    std::string bytes;
+    for (const auto& program : programs) {
+        std::string encoded = encode_program(program);
+        auto size = static_cast<uint32_t>(encoded.size());
+        bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
+        bytes += encoded;
+    }
+    return bytes;
+}
+
+Result<std::vector<setup::SeccompProgram>> decode_programs(std::string_view bytes)
+{
+    std::vector<setup::SeccompProgram> programs;
+    while (!bytes.empty()) {
+        uint32_t size = 0;
+        if (bytes.size() < sizeof size)
+            return failure(ErrorKind::internal, "the compiled seccomp filters are cut short");
+        std::memcpy(&size, bytes.data(), sizeof size);
+        bytes.remove_prefix(sizeof size);
+        if (bytes.size() < size)
+            return failure(ErrorKind::internal, "the compiled seccomp filters are cut short");
+        programs.push_back(TRY(decode_program(bytes.substr(0, size))));
+        bytes.remove_prefix(size);
+    }
+    return programs;
 }
 
 std::string encode_program(const setup::SeccompProgram& program)

@@ -24,8 +24,8 @@ struct StartContext {
     FdRef start_listener{-1};    // valid: `start` comes through a connection to it
     bool limits_are_set = false; // by the launcher: from a user namespace this process could not raise them
     bool terminal_to_caller = false;
-    Fd console_socket; // this process's own copy
-    std::optional<setup::SeccompProgram> seccomp;
+    Fd console_socket;                          // this process's own copy
+    std::vector<setup::SeccompProgram> filters; // in the order in which they are loaded: the bundle's, the policies'
     const std::vector<spec::Hook>* start_container_hooks = nullptr;
     std::string hook_state; // for startContainer
 
@@ -51,6 +51,10 @@ Error announce_and_execute(StartContext& context);
 
 // Tells whoever waits for the start and ends the process.
 [[noreturn]] void report_and_exit(StartContext& context, const Error& error);
+
+// Several, for the message and for the state directory.
+std::string encode_programs(const std::vector<setup::SeccompProgram>& programs);
+Result<std::vector<setup::SeccompProgram>> decode_programs(std::string_view bytes);
 
 std::string encode_program(const setup::SeccompProgram& program);
 Result<setup::SeccompProgram> decode_program(std::string_view bytes);

@@ -12,7 +12,7 @@
 //          <----------------------------------------- root_ready               with prestart/createRuntime hooks or a user namespace
 //   (runs the hooks)
 //   hooks_done --------------------------------------> createContainer hooks, pivot_root, identity
-//   seccomp_program {instructions} ------------------>                          only with a filter
+//   seccomp_program {instructions} ------------------>                          only with filters: the bundle's, the policies'
 //          <----------------------------------------- seccomp_listener {fd}     only when the filter notifies
 //          <----------------------------------------- ready {terminal}
 //   start -------------------------------------------> startContainer hooks, execve

@@ -4,6 +4,7 @@
 // Layer: pure. Lists are in the order of execution. Paths with "host" in the name are the host's; others are inside.
 #pragma once
 
+#include "policy/policy.hpp"
 #include "spec/mount_options.hpp"
 #include "spec/spec.hpp"
 
@@ -194,7 +195,8 @@ struct Process {
     std::optional<spec::MemoryPolicy> memory_policy;
     std::optional<spec::ExecCpuAffinity> exec_cpu_affinity;
     bool new_session_keyring = true;
-    unsigned preserved_fds = 0; // beyond 0, 1, 2 (LISTEN_FDS included)
+    std::vector<policy::Landlock> landlock; // of each policy: what all of them allow remains
+    unsigned preserved_fds = 0;             // beyond 0, 1, 2 (LISTEN_FDS included)
 };
 
 struct Sysctl {
@@ -245,9 +247,14 @@ struct Plan {
     std::vector<Sysctl> sysctls;
     Process process;
     std::optional<spec::Seccomp> seccomp;
+    // What the spec was tightened by; its limits of time, output and network are for who watches over the container.
+    std::vector<policy::Policy> policies;
+    std::vector<spec::Seccomp> policy_filters; // loaded besides seccomp: the kernel takes the strictest answer
     spec::Hooks hooks;
     std::vector<std::pair<std::string, std::string>> annotations;
     std::vector<std::string> warnings;
+
+    bool has_filters() const { return seccomp.has_value() || !policy_filters.empty(); }
 };
 
 } // namespace brig::plan

@@ -413,6 +413,15 @@ Json intel_rdt_of(const IntelRdt& rdt)
     return object;
 }
 
+// A policy's part of the other properties is in them already.
+std::vector<std::string> policies_of(const Plan& plan)
+{
+    std::vector<std::string> names;
+    for (const auto& policy : plan.policies)
+        names.push_back(policy.seccomp.profile.empty() ? policy.name : fmt::format("{}/{}", policy.name, policy.seccomp.profile));
+    return names;
+}
+
 } // namespace
 
 Json plan_document(const Plan& plan)
@@ -439,6 +448,7 @@ Json plan_document(const Plan& plan)
     add(object, "process", process_of(plan.process));
     if (plan.seccomp)
         add(object, "seccomp", seccomp_of(*plan.seccomp));
+    add(object, "policies", policies_of(plan));
     add(object, "hooks", hooks_of(plan.hooks));
     Json annotations = Json::object();
     for (const auto& [name, value] : plan.annotations)

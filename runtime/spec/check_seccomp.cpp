@@ -1,3 +1,4 @@
+#include "spec/check_spec.hpp"
 #include "spec/checks.hpp"
 
 #include <algorithm>
@@ -57,9 +58,11 @@ Result<> check_rule(std::string_view property, const SeccompRule& rule, const Se
 
 Result<> check_seccomp(const Linux& section)
 {
-    if (!section.seccomp)
-        return {};
-    const auto& seccomp = *section.seccomp;
+    return section.seccomp ? check_seccomp(*section.seccomp) : Result<>();
+}
+
+Result<> check_seccomp(const Seccomp& seccomp)
+{
     TRY(check_action("linux.seccomp.defaultAction", seccomp.default_action, "linux.seccomp.defaultErrnoRet",
                      seccomp.default_errno_return));
     if (seccomp.default_action == notify)

@@ -24,4 +24,7 @@ Result<> check_process(const Process& process);
 // The resources alone, for `update`.
 Result<> check_resources(const Resources& resources);
 
+// A profile by itself. Errors name it as linux.seccomp.
+Result<> check_seccomp(const Seccomp& seccomp);
+
 } // namespace brig::spec

@@ -128,6 +128,11 @@ Result<Resources> read_resources(JsonView resources)
     return TRY_DURING("resources", read_document<Resources>(resources));
 }
 
+Result<Seccomp> read_seccomp(JsonView seccomp)
+{
+    return read_document<Seccomp>(seccomp);
+}
+
 Result<Spec> read_spec(std::string_view text)
 {
     return read_text<Spec>("config.json", text, read_spec);

@@ -23,4 +23,7 @@ Result<Process> read_process(JsonView process);
 Result<Resources> read_resources(std::string_view text);
 Result<Resources> read_resources(JsonView resources);
 
+// The object of linux.seccomp by itself, as files of profiles have it.
+Result<Seccomp> read_seccomp(JsonView seccomp);
+
 } // namespace brig::spec

@@ -44,6 +44,7 @@ def engine(box):
     if reason:
         pytest.skip(reason)
     engine = private_engine.PrivateEngine(settings.runtime_binary(), cgroup_driver=settings.CGROUP_DRIVER,
+                                          policies=() if settings.is_reference() else ("strict", "kuro-pro"),
                                           extra_settings=json.loads(os.environ.get("BRIG_ENGINE_SETTINGS", "{}")))
     with engine:
         engine.import_image(str(box / "box.tar"), IMAGE, str(box / "busybox" / "image.json"))

@@ -103,6 +103,36 @@ def podman_tool(tmp_path, fake_runtime):
                 "--base", str(tmp_path / "containers.conf"))
 
 
+# ---- with a policy
+
+@pytest.mark.parametrize("tool", ["docker_tool", "containerd_tool", "podman_tool"])
+def test_policy_is_an_entry_of_its_own_by_a_link(tool, request, fake_runtime):
+    tool = request.getfixturevalue(tool)
+    words = tool.add("--policy", "strict")
+    link = fake_runtime.with_name("brig-strict")
+    assert os.readlink(link) == "brig" and str(link) in words
+    text = tool.config.read_text()
+    assert "brig-strict" in text and str(link) in text
+    assert "already registered" in tool.add("--policy", "strict")
+    tool.remove("--path", tool.runtime, "--policy", "strict")
+    assert not os.path.lexists(link)
+    assert not tool.config.exists() or "brig-strict" not in tool.config.read_text()
+
+
+def test_policy_dry_run_makes_no_link(docker_tool, fake_runtime):
+    docker_tool.add("--policy", "strict", "--dry-run")
+    assert not os.path.lexists(fake_runtime.with_name("brig-strict"))
+
+
+def test_policy_that_the_runtime_does_not_know(docker_tool, docker_config, fake_runtime):
+    fake_runtime.write_text('#!/bin/sh\n[ "$1" != policy ] || { echo no such policy >&2; exit 1; }\necho brig version 0.0-test\n')
+    assert "no such policy" in docker_tool.refuse("--path", docker_tool.runtime, "--policy", "strict")
+    assert "cannot be the name" in docker_tool.refuse("--path", docker_tool.runtime, "--policy", "../x")
+    fake_runtime.write_text("#!/bin/sh\necho brig version 0.0-test\n")
+    fake_runtime.with_name("brig-strict").write_text("mine")
+    assert "is no link" in docker_tool.refuse("--path", docker_tool.runtime, "--policy", "strict")
+
+
 # ---- Docker
 
 def test_docker_file_is_made_when_there_is_none(docker_tool):

@@ -790,6 +790,7 @@ static const struct { const char *name; long number; } system_calls[] = {
     CALL(openat2), CALL(open_tree), CALL(move_mount), CALL(fsopen), CALL(mount_setattr), CALL(pidfd_open),
     CALL(pidfd_getfd), CALL(close_range), CALL(landlock_create_ruleset), CALL(memfd_create), CALL(sethostname),
     CALL(setdomainname), CALL(iopl), CALL(ioperm), CALL(vhangup), CALL(seccomp), CALL(set_mempolicy), CALL(getrandom),
+    CALL(getpgrp), CALL(truncate),
 #undef CALL
 };
 

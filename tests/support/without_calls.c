@@ -26,6 +26,7 @@ static const struct {
     {"pidfd_open", SYS_pidfd_open},   {"fsopen", SYS_fsopen},         {"pidfd_send_signal", SYS_pidfd_send_signal},
     {"fsconfig", SYS_fsconfig},       {"fsmount", SYS_fsmount},       {"mount_setattr", SYS_mount_setattr},
     {"open_tree", SYS_open_tree},     {"move_mount", SYS_move_mount},
+    {"landlock_create_ruleset", SYS_landlock_create_ruleset},
 };
 
 static void fail(const char *what)

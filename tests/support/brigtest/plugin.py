@@ -9,6 +9,7 @@ import pytest
 
 from . import leaks, settings
 from .bundle import Bundle
+from .policies import Installed
 from .requirements import missing
 from .runtime import Runtime
 
@@ -139,3 +140,13 @@ def make_runtime(workdir):
 @pytest.fixture
 def runtime(make_runtime):
     return make_runtime("runtime")
+
+
+@pytest.fixture
+def installed(workdir):
+    """The program in a prefix of its own with the shipped policies, to which a test adds its own."""
+    prefix = Installed(workdir / "prefix")
+    yield prefix
+    leaks.reap_orphans()
+    problems = prefix.close()
+    assert not problems, "\n".join(problems)

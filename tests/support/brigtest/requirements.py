@@ -25,6 +25,12 @@ def _ps_knows_the_boot_time():
     return subprocess.run(["ps", "-ef"], capture_output=True, check=False).returncode == 0
 
 
+def _has_landlock():
+    import ctypes
+    create_ruleset, only_version = 444, 1
+    return ctypes.CDLL(None).syscall(create_ruleset, None, 0, only_version) >= 3
+
+
 @functools.cache
 def criu_program():
     """A CRIU that works on this kernel: the host's, or the one that tools/newer-criu put into build/criu; or None."""
@@ -75,6 +81,7 @@ NEEDS = {
     "boot_time": (_ps_knows_the_boot_time, "needs a kernel that tells ps its boot time"),
     "criu": (lambda: criu_program() is not None, "needs a CRIU that works on this kernel: tools/newer-criu build/criu"),
     "lazy_pages": (_lazy_pages, "needs a CRIU whose lazy pages work on this kernel"),
+    "landlock": (_has_landlock, "needs Linux 6.2 with Landlock"),
     "two_cpus": (lambda: len(os.sched_getaffinity(0)) > 1, "needs two CPUs"),
 }
 

@@ -1,4 +1,4 @@
-#include "command/size.hpp"
+#include "base/size.hpp"
 
 #include "base/text.hpp"
 
@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace brig::command {
+namespace brig {
 
 namespace {
 
@@ -56,4 +56,4 @@ Result<int64_t> parse_size(std::string_view text)
     return static_cast<int64_t>(number);
 }
 
-} // namespace brig::command
+} // namespace brig

@@ -1,8 +1,8 @@
-#include "spec/reader.hpp"
+#include "base/json_reader.hpp"
 
 #include "base/text.hpp"
 
-namespace brig::spec {
+namespace brig {
 
 std::string Place::text() const
 {
@@ -44,11 +44,28 @@ tl::unexpected<Error> wrong_value(const Place& place, std::string_view wanted, J
     return problem(place, fmt::format("must be {}, not {}", wanted, shortened(found)));
 }
 
+tl::unexpected<Error> at_place(const Place& place, Error error)
+{
+    return failure(std::move(error).during(place.text()));
+}
+
 Result<> expect_type(JsonView value, const Place& place, JsonType type)
 {
     if (value.type() != type)
         return wrong_value(place, json_type_name(type), value);
     return {};
+}
+
+Result<> expect_members(JsonView value, const Place& place, const std::vector<std::string>& known)
+{
+    Result<> result;
+    value.for_each_member([&](std::string_view name, JsonView) {
+        if (!result || name == "$comment" || name == "$schema" || std::find(known.begin(), known.end(), name) != known.end())
+            return;
+        result = failure(Error(ErrorKind::invalid, fmt::format("{} is not a known property", place.member(name).text()))
+                             .with_hint("known here are " + join(known, ", ")));
+    });
+    return result;
 }
 
 Result<> expect_range(JsonView value, const Place& place, int64_t lowest, uint64_t highest)
@@ -71,7 +88,7 @@ Result<> read_value(JsonView value, const Place& place, bool& out)
     return {};
 }
 
-// No string of the specification can hold a NUL: the kernel would see only what is before it, a check all of it.
+// No string of a specification or policy can hold a NUL: the kernel would see only what is before it, a check all of it.
 Result<> read_value(JsonView value, const Place& place, std::string& out)
 {
     TRY(expect_type(value, place, JsonType::string));
@@ -81,4 +98,4 @@ Result<> read_value(JsonView value, const Place& place, std::string& out)
     return {};
 }
 
-} // namespace brig::spec
+} // namespace brig

@@ -1,9 +1,8 @@
-#include "command/size.hpp"
+#include "base/size.hpp"
 
 #include <criterion/criterion.h>
 
 using namespace brig;
-using namespace brig::command;
 
 Test(size, is_read_as_docker_reads_it)
 {

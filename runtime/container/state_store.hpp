@@ -4,6 +4,7 @@
 //   seccomp.bpf    the compiled filter, for exec
 //   policy.json, policy.bpf   the policies and their compiled filters, if there are any
 //   start.sock     start_socket_name
+//   notify/        the socket of container/notify.hpp, where the caller has a $NOTIFY_SOCKET
 // Other runtimes' folders may share the root (Docker does that): a folder without brig.json is not ours and is left alone.
 //
 // Concurrency: verbs that change a container hold an exclusive flock on its folder; a killed process loses it at once.

@@ -102,12 +102,43 @@ $(HELPERS): $(BUILD)/tests/%: tests/support/%.c
 	@mkdir -p $(@D)
 	$(CC) -O1 -static -Wall -Wextra -o $@ $<
 
+# One libFuzzer program for each tests/fuzz/NAME.cpp; its line "// sources:" names what is compiled with it, tests/fuzz/corpus/NAME
+# is where it begins. What it finds on the way stays in $(BUILD)/fuzz/found/NAME.
+FUZZ_SECONDS ?= 30
+FUZZ_NAMES = $(patsubst tests/fuzz/%.cpp,%,$(wildcard tests/fuzz/*.cpp))
+FUZZ_CXX = $(shell command -v ccache) clang++
+FUZZ_CXXFLAGS = -std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz_objects = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,tests/fuzz/$(1).cpp $(shell sed -n 's|^// sources: ||p' tests/fuzz/$(1).cpp))
+
+$(BUILD)/fuzz/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(CPPFLAGS) $(FUZZ_CXXFLAGS) $(DEPENDENCY_FLAGS) -c -o $@ $<
+
+define fuzz_rule
+$(BUILD)/fuzz/$(1): $(call fuzz_objects,$(1))
+	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $(FUZZ_LIBS)
+endef
+$(foreach name,$(FUZZ_NAMES),$(eval $(call fuzz_rule,$(name))))
+
+.PHONY: fuzz
+fuzz: $(addprefix $(BUILD)/fuzz/,$(FUZZ_NAMES)) ## feed the parsers with hostile input, each for FUZZ_SECONDS
+	@set -e; for name in $(FUZZ_NAMES); do \
+		mkdir -p $(BUILD)/fuzz/found/$$name; echo "fuzz $$name"; \
+		$(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=5 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/found/$$name tests/fuzz/corpus/$$name; done
+
+# Runs a command behind the egress broker alone, without a container.
+EGRESS_RUN = $(BUILD)/tests/egress-run
+$(EGRESS_RUN): $(BUILD)/obj/tests/support/egress_run.o $(call archives_upto,egress)
+	@mkdir -p $(@D)
+	$(CXX) $(TEST_CXXFLAGS) -o $@ $^ -lseccomp -lcap -ljson-c
+
 ATTACKS = $(patsubst tests/security/%.c,$(BUILD)/tests/attacks/%,$(wildcard tests/security/*.c))
 $(ATTACKS): $(BUILD)/tests/attacks/%: tests/security/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
 
-.PHONY: unit kernel-tests container-tests security-tests endtoend-tests test test-reference
+.PHONY: unit kernel-tests container-tests security-tests egress-tests endtoend-tests test test-reference
 unit: $(UNIT_PROGRAMS) ## run the unit tests of the pure layers (no root needed)
 	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
 
@@ -121,6 +152,9 @@ container-tests: $(BUILD)/brig $(HELPERS) criu ## run the command-line contract
 security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positive control
 	BRIG=$(BRIG) $(PYTEST) -q tests/security
 
+egress-tests: $(EGRESS_RUN) ## run the attacks on the network by domain, in a world of network namespaces
+	BUILD=$(abspath $(BUILD)) $(PYTEST) -q tests/egress
+
 endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and Buildah on brig
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
 
@@ -131,9 +165,10 @@ criu:
 
 test: deps ## install what is missing, then run every test
 	$(MAKE) criu
-	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
+	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel $(EGRESS_RUN)
 	$(MAKE) unit kernel-tests
-	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security tests/endtoend tests/images tests/bench
+	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" BUILD=$(abspath $(BUILD)) $(PYTEST) -q tests/container tests/security tests/egress \
+		tests/endtoend tests/images tests/bench
 
 # What the other tests need; the rest is made by test-images only, because that takes minutes.
 QUICK_IMAGES = busybox python shell
@@ -238,4 +273,4 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-18s %s\n", $$1, $$2}'
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/fuzz -name '*.d' 2>/dev/null)

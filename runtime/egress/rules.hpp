@@ -52,7 +52,7 @@ enum class Match {
 struct Verdict {
     Match match = Match::not_listed;
     bool any_protocol = false;  // a "/tcp" rule allows it
-    const Rule* rule = nullptr; // the one that allowed or denied; lives as long as the Rules
+    const Rule* rule = nullptr; // the one that allowed or denied; lives as long as the Rules are neither moved nor changed
 
     bool allowed() const { return match == Match::allowed; }
 };

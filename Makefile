@@ -32,7 +32,7 @@ LDFLAGS = $(SANITIZERS) -pie
 endif
 
 # Folders are layers: each may include only those before it.
-LAYERS = base kernel spec policy plan cgroup setup launch container image
+LAYERS = base kernel spec policy plan cgroup setup launch container image egress
 ARCHIVES = $(foreach layer,$(LAYERS),$(BUILD)/lib/$(layer).a)
 sources_of = $(wildcard runtime/$(1)/*.cpp)
 objects_of = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(call sources_of,$(1)))
@@ -113,12 +113,46 @@ $(HELPERS): $(BUILD)/tests/%: tests/support/%.c
 	@mkdir -p $(@D)
 	$(CC) -O1 -static -Wall -Wextra -o $@ $<
 
+# One libFuzzer program for each tests/fuzz/NAME.cpp; its line "// sources:" names what is compiled with it, tests/fuzz/corpus/NAME
+# is where it begins. What it finds on the way stays in $(BUILD)/fuzz/found/NAME.
+FUZZ_SECONDS ?= 30
+FUZZ_LIBS = -larchive -lisal -lnettle -lzstd -ljson-c -lcap -lseccomp -lpthread
+FUZZ_NAMES = $(patsubst tests/fuzz/%.cpp,%,$(wildcard tests/fuzz/*.cpp))
+FUZZ_CXX = $(shell command -v ccache) clang++
+FUZZ_CXXFLAGS = -std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz_objects = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,tests/fuzz/$(1).cpp $(wildcard $(shell sed -n 's|^// sources: ||p' tests/fuzz/$(1).cpp)))
+
+$(BUILD)/fuzz/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(CPPFLAGS) $(FUZZ_CXXFLAGS) $(DEPENDENCY_FLAGS) -c -o $@ $<
+
+define fuzz_rule
+$(BUILD)/fuzz/$(1): $(call fuzz_objects,$(1))
+	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $(FUZZ_LIBS)
+endef
+$(foreach name,$(FUZZ_NAMES),$(eval $(call fuzz_rule,$(name))))
+
+.PHONY: fuzz
+fuzz: $(addprefix $(BUILD)/fuzz/,$(FUZZ_NAMES)) ## feed the parsers with hostile input, each for FUZZ_SECONDS
+	@set -e; for name in $(FUZZ_NAMES); do \
+		mkdir -p $(BUILD)/fuzz/found/$$name $(BUILD)/fuzz/seeds/$$name; echo "fuzz $$name"; \
+		seeds=tests/fuzz/corpus/$$name; \
+		[ -d $$seeds ] || { seeds=$(BUILD)/fuzz/seeds/$$name; tests/fuzz/make-seeds $$name $$seeds; }; \
+		$(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/found/$$name $$seeds; done
+
+# Runs a command behind the egress broker alone, without a container.
+EGRESS_RUN = $(BUILD)/tests/egress-run
+$(EGRESS_RUN): $(BUILD)/obj/tests/support/egress_run.o $(call archives_upto,egress)
+	@mkdir -p $(@D)
+	$(CXX) $(TEST_CXXFLAGS) -o $@ $^ -lseccomp -lcap -ljson-c
+
 ATTACKS = $(patsubst tests/security/%.c,$(BUILD)/tests/attacks/%,$(wildcard tests/security/*.c))
 $(ATTACKS): $(BUILD)/tests/attacks/%: tests/security/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
 
-.PHONY: unit kernel-tests container-tests security-tests endtoend-tests test test-reference
+.PHONY: unit kernel-tests container-tests security-tests egress-tests endtoend-tests test test-reference
 unit: $(UNIT_PROGRAMS) ## run the unit tests of the pure layers (no root needed)
 	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
 
@@ -132,26 +166,12 @@ container-tests: $(BUILD)/brig $(HELPERS) criu ## run the command-line contract
 security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positive control
 	BRIG=$(BRIG) $(PYTEST) -q tests/security
 
-.PHONY: image-tests fuzz
+.PHONY: image-tests egress-tests
 image-tests: $(BUILD)/brig $(BUILD)/brig-image $(HELPERS) ## run the tests of images: formats, attacks, crashes, containers of images
 	BRIG=$(BRIG) $(PYTEST) -q tests/image
 
-# Everything that an archive's bytes reach, in one program; compiled by clang, whose libFuzzer drives it.
-FUZZ_SECONDS ?= 60
-FUZZ_SOURCES = $(wildcard runtime/base/*.cpp runtime/kernel/*.cpp runtime/spec/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp)
-FUZZ_FLAGS = -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-gnu-statement-expression
-$(BUILD)/fuzz/%.o: %.cpp
-	@mkdir -p $(@D)
-	clang++ $(CPPFLAGS) $(FUZZ_FLAGS) $(DEPENDENCY_FLAGS) -c -o $@ $<
-FUZZ_OBJECTS = $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(FUZZ_SOURCES))
-$(BUILD)/fuzz/fuzz-%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS)
-	clang++ -fsanitize=fuzzer,address,undefined -o $@ $^ -larchive -lisal -lnettle -lzstd -ljson-c -lcap -lseccomp -lpthread
-FUZZ_TARGETS = $(patsubst tests/fuzz/%.cpp,%,$(wildcard tests/fuzz/*.cpp))
-fuzz: $(patsubst %,$(BUILD)/fuzz/fuzz-%,$(FUZZ_TARGETS)) ## let libFuzzer loose on layers, manifests and configurations: FUZZ_SECONDS=
-	@set -e; for target in $(FUZZ_TARGETS); do \
-		mkdir -p $(BUILD)/fuzz/corpus/$$target; tests/fuzz/make-seeds $$target $(BUILD)/fuzz/corpus/$$target; \
-		$(BUILD)/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
-			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus/$$target; done
+egress-tests: $(EGRESS_RUN) ## run the attacks on the network by domain, in a world of network namespaces
+	BUILD=$(abspath $(BUILD)) $(PYTEST) -q tests/egress
 
 endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and Buildah on brig
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
@@ -163,9 +183,10 @@ criu:
 
 test: deps ## install what is missing, then run every test
 	$(MAKE) criu
-	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel
+	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel $(EGRESS_RUN)
 	$(MAKE) unit kernel-tests
-	BRIG=$(BRIG) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security tests/image tests/endtoend tests/images tests/bench
+	BRIG=$(BRIG) BUILD=$(abspath $(BUILD)) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security \
+		tests/image tests/egress tests/endtoend tests/images tests/bench
 
 # What the other tests need; the rest is made by test-images only, because that takes minutes.
 QUICK_IMAGES = busybox python shell

@@ -2,6 +2,7 @@
 
 #include "base/rollback.hpp"
 #include "base/text.hpp"
+#include "base/wall_clock.hpp"
 #include "container/filter_store.hpp"
 #include "container/lifecycle.hpp"
 #include "container/systemd.hpp"
@@ -17,7 +18,6 @@
 #include "spec/read_spec.hpp"
 #include "spec/vocabulary.hpp"
 
-#include <chrono>
 #include <ctime>
 #include <sched.h>
 
@@ -132,18 +132,6 @@ Result<> check_terminal_request(const plan::Plan& plan, const CreateRequest& req
 }
 
 namespace {
-
-std::string now_as_rfc3339()
-{
-    // Not gmtime_r: it reads the host's time zone.
-    auto now = std::chrono::floor<std::chrono::nanoseconds>(std::chrono::system_clock::now());
-    auto day = std::chrono::floor<std::chrono::days>(now);
-    std::chrono::year_month_day date(day);
-    std::chrono::hh_mm_ss time(now - day);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                       time.minutes().count(), time.seconds().count(), time.subseconds().count());
-}
 
 uint64_t namespaces_to_join(const plan::Namespaces& namespaces)
 {

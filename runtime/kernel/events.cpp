@@ -115,6 +115,22 @@ Result<size_t> write_available(FdRef fd, std::string_view data)
     return static_cast<size_t>(count);
 }
 
+Result<std::optional<size_t>> splice_available(FdRef from, FdRef to, size_t most)
+{
+    auto count = retry_interrupted(
+        [&] { return ::splice(from.get(), nullptr, to.get(), nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK); });
+    if (count < 0 && errno == EAGAIN)
+        return std::nullopt;
+    if (count < 0)
+        return BRIG_CALL_FAILED("splice");
+    return static_cast<size_t>(count);
+}
+
+void enlarge_pipe(FdRef pipe, int size)
+{
+    (void)::fcntl(pipe.get(), F_SETPIPE_SZ, size);
+}
+
 Result<> set_nonblocking(FdRef fd)
 {
     int flags = ::fcntl(fd.get(), F_GETFL);

@@ -66,6 +66,11 @@ Result<std::optional<EndedChild>> reap_any_child();
 Result<std::optional<std::string>> read_available(FdRef fd, size_t size);
 // One write(2) of a descriptor that may not block: the number of bytes taken, 0 when it would have blocked.
 Result<size_t> write_available(FdRef fd, std::string_view data);
+// One splice(2) between a pipe and a socket, neither of which blocks: the number of bytes moved, 0 at the end, nullopt when
+// it would have blocked.
+Result<std::optional<size_t>> splice_available(FdRef from, FdRef to, size_t most);
+// Of a pipe, in bytes. Best effort: users have a quota (/proc/sys/fs/pipe-user-pages-soft).
+void enlarge_pipe(FdRef pipe, int size);
 // The flag belongs to the open file, which other processes may share: only for descriptors of one's own.
 Result<> set_nonblocking(FdRef fd);
 

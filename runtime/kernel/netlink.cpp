@@ -372,4 +372,55 @@ Result<> RouteSocket::bring_up(int index) const
     return exchange(m_socket, up_request(fmt::format("RTM_NEWLINK index {} up", index), index));
 }
 
+namespace {
+
+struct rtmsg route_message(bool v6)
+{
+    struct rtmsg message = {};
+    message.rtm_family = v6 ? AF_INET6 : AF_INET;
+    return message;
+}
+
+} // namespace
+
+Result<> RouteSocket::make_every_address_local(bool v6) const
+{
+    struct rtmsg message = route_message(v6);
+    message.rtm_table = RT_TABLE_LOCAL;
+    message.rtm_protocol = RTPROT_STATIC;
+    message.rtm_scope = RT_SCOPE_HOST;
+    message.rtm_type = RTN_LOCAL;
+    Request request(v6 ? "RTM_NEWROUTE local ::/0 dev lo" : "RTM_NEWROUTE local 0.0.0.0/0 dev lo", RTM_NEWROUTE,
+                    NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, message);
+    request.attribute(RTA_OIF, loopback_index);
+    return exchange(m_socket, std::move(request));
+}
+
+Result<uint8_t> RouteSocket::kind_of_route_to(const IpAddress& address) const
+{
+    struct rtmsg message = route_message(address.v6);
+    message.rtm_dst_len = static_cast<uint8_t>(address.size() * 8);
+    Request request(fmt::format("RTM_GETROUTE {}", address.to_text()), RTM_GETROUTE, NLM_F_ACK, message);
+    request.attribute(RTA_DST, address.octets());
+    uint8_t kind = RTN_UNSPEC;
+    TRY(exchange(m_socket, std::move(request), [&](uint16_t type, std::string_view payload) {
+        if (type == RTM_NEWROUTE)
+            kind = body_of<struct rtmsg>(payload).rtm_type;
+    }));
+    return kind;
+}
+
+Result<bool> RouteSocket::has_other_interfaces_than_loopback() const
+{
+    struct ifinfomsg message = {};
+    message.ifi_family = AF_UNSPEC;
+    bool found = false;
+    Request request("RTM_GETLINK all", RTM_GETLINK, NLM_F_DUMP, message);
+    TRY(exchange(m_socket, std::move(request), [&](uint16_t type, std::string_view payload) {
+        auto link = body_of<struct ifinfomsg>(payload);
+        found = found || (type == RTM_NEWLINK && link.ifi_index != loopback_index && (link.ifi_flags & IFF_UP) != 0);
+    }));
+    return found;
+}
+
 } // namespace brig::kernel

@@ -1,9 +1,10 @@
-// rtnetlink, as far as a container's start needs it: lo comes up, and interfaces of the host move in.
+// rtnetlink, as far as containers need it: lo comes up, interfaces of the host move in, addresses are made local.
 //
 // Errors: kind system with the message's name and, where the kernel gives one, its own explanation as hint.
 #pragma once
 
 #include "base/fd.hpp"
+#include "base/ip_address.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
@@ -52,6 +53,14 @@ public:
     // The kernel takes the interface down and drops its addresses on the way.
     Result<> move_interface(const InterfaceMove& move) const;
     Result<> bring_up(int index) const;
+
+    // "local 0.0.0.0/0 dev lo" or "local ::/0 dev lo": every address of the family is the namespace's own.
+    Result<> make_every_address_local(bool v6) const;
+    // RTN_UNICAST, RTN_LOCAL and so on: how a packet to that address would go from here. Errors have the kernel's code,
+    // ENETUNREACH where there is no way.
+    Result<uint8_t> kind_of_route_to(const IpAddress& address) const;
+    // That are up: fallback tunnels (tunl0, sit0) are in every new namespace, down.
+    Result<bool> has_other_interfaces_than_loopback() const;
 
 private:
     explicit RouteSocket(Fd socket) : m_socket(std::move(socket)) {}

@@ -6,11 +6,13 @@
 #include <climits>
 #include <csignal>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,6 +74,21 @@ Result<> set_keep_capabilities(bool on)
 Result<> set_no_new_privileges()
 {
     return control(PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS");
+}
+
+Result<> drop_all_capabilities()
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+    return check(::syscall(SYS_capset, &header, none), [] { return std::string("capset, none"); });
+}
+
+Result<> drop_bounding_capabilities()
+{
+    // The kernel refuses the first number that it does not know.
+    for (unsigned long number = 0; ::prctl(PR_CAPBSET_READ, number, 0UL, 0UL, 0UL) >= 0; number++)
+        TRY(control(PR_CAPBSET_DROP, number, "PR_CAPBSET_DROP"));
+    return {};
 }
 
 Result<> set_dumpable(bool on)
@@ -285,6 +302,14 @@ Result<> reset_signals()
                       [&] { return fmt::format("rt_sigaction {}, SIG_DFL", signal); }));
     return check(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, zero.data(), nullptr, mask_size),
                  [] { return "rt_sigprocmask SIG_SETMASK, []"; });
+}
+
+Result<uint64_t> random_number()
+{
+    uint64_t number = 0;
+    // Up to 256 bytes come whole.
+    TRY(check(::getrandom(&number, sizeof number, 0), [] { return std::string("getrandom"); }));
+    return number;
 }
 
 uid_t effective_uid()

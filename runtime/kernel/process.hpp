@@ -20,6 +20,10 @@ Result<> set_ids(uid_t uid, gid_t gid); // real, effective and saved; groups fir
 Result<> set_groups(const std::vector<gid_t>& groups);
 Result<> set_keep_capabilities(bool on); // PR_SET_KEEPCAPS
 Result<> set_no_new_privileges();
+// Of the calling thread, effective, permitted, inheritable and, with them, ambient.
+Result<> drop_all_capabilities();
+// Needs CAP_SETPCAP, which a change of the user takes away.
+Result<> drop_bounding_capabilities();
 Result<> set_dumpable(bool on);
 Result<> set_parent_death_signal(int signal);
 Result<> set_child_subreaper(bool on);
@@ -77,6 +81,9 @@ Result<> close_descriptor_range(unsigned first, unsigned last); // both included
 Result<> mark_close_on_exec_from(unsigned first);
 Result<> duplicate_onto(FdRef from, int to); // dup2: `to` survives exec
 Result<> reset_signals();                    // default handlers, empty mask
+
+// getrandom(2): nobody else can guess it.
+Result<uint64_t> random_number();
 
 uid_t effective_uid();
 gid_t effective_gid();

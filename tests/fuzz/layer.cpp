@@ -1,5 +1,6 @@
 // A layer of bytes that somebody chose: decompressed, read and unpacked, as an import does it. Whatever happens, nothing outside the
 // folder may change, and nothing of what was made may be a link that something was written through.
+// sources: runtime/base/*.cpp runtime/kernel/*.cpp runtime/spec/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp
 #include "image/tool/decoder.hpp"
 #include "image/tool/unpacker.hpp"
 #include "kernel/files.hpp"

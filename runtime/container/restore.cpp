@@ -213,16 +213,17 @@ private:
         return kernel::remove_directory(m_directory.fd(), root_name);
     }
 
-    // CRIU reads images as the root of the container's user namespace, to whom a folder of the host's root is closed.
+    // CRIU reads images as the host's root, but without root's powers over files, and then as the root of the container's user
+    // namespace: a folder that is closed to all but its owner lets in only one of them.
     Result<> let_user_namespace_in(FdRef images) const
     {
         if (!m_plan.namespaces.has_new(CLONE_NEWUSER))
             return {};
-        auto uid = spec::host_id_of(m_plan.namespaces.uid_mappings, 0);
         auto gid = spec::host_id_of(m_plan.namespaces.gid_mappings, 0);
-        if (!uid || !gid)
+        if (!gid)
             return {};
-        return kernel::change_owner(images, *uid, *gid);
+        TRY(kernel::change_owner(images, static_cast<uid_t>(-1), *gid));
+        return kernel::change_mode(images, (TRY(kernel::status_of(images)).st_mode & 07777) | S_IXGRP);
     }
 
     void fill(CriuOptions& options, const std::string& root) const

@@ -138,7 +138,8 @@ image-tests: $(BUILD)/brig $(BUILD)/brig-image $(HELPERS) ## run the tests of im
 
 # Everything that an archive's bytes reach, in one program; compiled by clang, whose libFuzzer drives it.
 FUZZ_SECONDS ?= 60
-FUZZ_SOURCES = $(wildcard runtime/base/*.cpp runtime/kernel/*.cpp runtime/spec/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp)
+FUZZ_SOURCES = $(wildcard runtime/base/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp) runtime/spec/default_spec.cpp \
+	$(patsubst %,runtime/kernel/%.cpp,attributes copy_tree files mounting overlay process)
 FUZZ_FLAGS = -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-gnu-statement-expression
 $(BUILD)/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)

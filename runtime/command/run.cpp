@@ -104,7 +104,7 @@ Result<image::Image> find_image(const image::Store& store, const std::string& na
     auto image = store.find(name);
     if (!image && image.error().kind() == ErrorKind::not_found && name == "shell")
         return failure(std::move(image).error().with_hint(
-            "build it with `make images` in brig's sources, then `brig image import build/images/shell --name shell`"));
+            "build it with `make images` in brig's sources, then `brig image import build/images/shell/oci --name shell`"));
     return image;
 }
 

@@ -73,6 +73,16 @@ Result<std::vector<std::string>> external_namespaces(const plan::Namespaces& nam
     return externals;
 }
 
+// Its changes are in an overlay that CRIU neither saves nor could find again.
+Result<> check_root(const plan::Plan& plan)
+{
+    if (plan.root.mounts.empty() || !plan.root.mounts.front().is_root())
+        return {};
+    return failure(
+        Error(ErrorKind::not_supported, "not supported: checkpoint of a container whose root is a mount of config.json")
+            .with_hint("`brig image unpack` makes a bundle whose root is a folder"));
+}
+
 class Dump {
 public:
     Dump(const Context& context, const CheckpointRequest& request, const StateDirectory& directory, const Record& record)
@@ -84,6 +94,7 @@ public:
     {
         TRY(check_features());
         plan::Plan plan = TRY(plan_of_container(m_context, m_directory, m_record));
+        TRY(check_root(plan));
         m_folders = TRY(make_checkpoint_folders(m_request.settings));
         TRY(check_parent());
         CriuOptions options = common_options(m_request.settings, m_folders, log_name);

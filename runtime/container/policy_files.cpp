@@ -109,10 +109,10 @@ Result<PolicyFile> PolicyFiles::complete(Json document, std::string path, const 
         return file;
     auto profile = TRY(read_trusted("seccomp/" + file.policy.seccomp.profile, "seccomp profile"));
     // The compiler passes over names that nobody knows, which here would leave a call allowed.
-    for (const auto& name : file.policy.seccomp.deny)
-        if (!kernel::is_known_to_libseccomp(name) && !kernel::system_call_number(seccomp_arch_native(), name))
+    for (const auto& call : file.policy.seccomp.deny)
+        if (!kernel::is_known_to_libseccomp(call) && !kernel::system_call_number(seccomp_arch_native(), call))
             return failure(
-                Error(ErrorKind::invalid, fmt::format("{}: seccomp.deny: {} is no system call", file.path, quoted(name)))
+                Error(ErrorKind::invalid, fmt::format("{}: seccomp.deny: {} is no system call", file.path, quoted(call)))
                     .with_hint("write it as the kernel does, like \"ptrace\""));
     Json rules = TRY(parse(profile.text, profile.path));
     file.filter = policy::filter_of(file.policy, TRY_DURING(profile.path, policy::read_profile(rules.view())));

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from brigtest import brig_only, requires
+from brigtest.requirements import criu_program
 
 pytestmark = [requires("root"), brig_only("runc hides its other mounts under such a one")]
 
@@ -151,6 +152,17 @@ def test_user_namespace_without_mapping(runtime, bundle, layers):
     overlay(bundle, reversed(layers), "tmpfs-upper=1m")
     result = runtime.run(in_user_namespace(bundle).args("sh", "-c", "stat -c %u /added; echo x >/etc/passwd"), code=1)
     assert result.out == "65534\n" and "ermission denied" in result.err
+
+
+@requires("criu")
+def test_no_checkpoint(runtime, bundle, layers, workdir):
+    """What was written would be lost without a word."""
+    overlay(bundle, reversed(layers), "tmpfs-upper").set("root.readonly", False)
+    container = runtime.running(bundle.args("/bin/probe", "sleep"))
+    program = criu_program()
+    runtime.fails("checkpoint", "--image-path", workdir / "images", container.id, text="root is a mount of config.json",
+                  flags=["--root", runtime.root, "--log", runtime.log, "--log-format", "json", "--criu", program])
+    assert container.exec("cat", "/added").out == "of the layer above"
 
 
 # ---- refused -----------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // An archive of images that somebody chose: its index, manifests and configurations are read, checked and chosen from, and what
 // comes out is made into a config.json. The first byte says what the rest is.
-// sources: runtime/base/*.cpp runtime/kernel/*.cpp runtime/spec/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp
+// sources: runtime/base/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp runtime/spec/default_spec.cpp runtime/kernel/attributes.cpp runtime/kernel/copy_tree.cpp runtime/kernel/files.cpp runtime/kernel/mounting.cpp runtime/kernel/overlay.cpp runtime/kernel/process.cpp
 #include "image/config.hpp"
 #include "image/image_spec.hpp"
 #include "image/tool/image_source.hpp"

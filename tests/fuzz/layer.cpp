@@ -1,6 +1,6 @@
 // A layer of bytes that somebody chose: decompressed, read and unpacked, as an import does it. Whatever happens, nothing outside the
 // folder may change, and nothing of what was made may be a link that something was written through.
-// sources: runtime/base/*.cpp runtime/kernel/*.cpp runtime/spec/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp
+// sources: runtime/base/*.cpp runtime/image/*.cpp runtime/image/tool/*.cpp runtime/spec/default_spec.cpp runtime/kernel/attributes.cpp runtime/kernel/copy_tree.cpp runtime/kernel/files.cpp runtime/kernel/mounting.cpp runtime/kernel/overlay.cpp runtime/kernel/process.cpp
 #include "image/tool/decoder.hpp"
 #include "image/tool/unpacker.hpp"
 #include "kernel/files.hpp"

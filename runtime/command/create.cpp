@@ -1,3 +1,4 @@
+#include "command/inherited.hpp"
 #include "command/new_container.hpp"
 
 #include <array>
@@ -23,6 +24,7 @@ Result<int> run(const Invocation& invocation)
 {
     auto context = TRY(invocation.context());
     container::CreateRequest request = TRY(create_request(invocation));
+    request.notify_socket = notify_socket();
     request.start_by = container::StartBy::socket;
     TRY(container::create(context, std::move(request)));
     return 0;

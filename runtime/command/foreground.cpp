@@ -154,8 +154,8 @@ bool is_forwarded(int signal)
 // One stay: the state that the handlers of events share.
 class Stay {
 public:
-    Stay(const kernel::SignalQueue& signals, FdRef master, pid_t pid, FdRef pidfd)
-        : m_signals(signals), m_master(master), m_relay(master), m_pid(pid), m_pidfd(pidfd)
+    Stay(const kernel::SignalQueue& signals, FdRef master, pid_t pid, FdRef pidfd, std::optional<container::Notifier> notifier)
+        : m_signals(signals), m_master(master), m_relay(master), m_pid(pid), m_pidfd(pidfd), m_notifier(std::move(notifier))
     {
     }
 
@@ -164,8 +164,10 @@ public:
         if (m_relay.is_used())
             TRY(m_terminal.make_raw());
         while (!is_over()) {
-            std::array<kernel::Watch, 4> watches;
+            std::array<kernel::Watch, 5> watches;
             watches[0] = {.fd = m_signals.fd().get(), .for_reading = true};
+            if (m_notifier)
+                watches[4] = {.fd = m_notifier->fd().get(), .for_reading = true};
             TerminalRelay::Watches relayed = {watches[1], watches[2], watches[3]};
             if (m_relay.is_used())
                 m_relay.prepare(relayed);
@@ -176,6 +178,8 @@ public:
                 TRY(take_signals());
             if (m_relay.is_used())
                 m_relay.handle(relayed);
+            if (watches[4].readable)
+                m_notifier->relay(m_pid);
         }
         return *m_ended;
     }
@@ -234,6 +238,7 @@ private:
     TerminalRelay m_relay;
     pid_t m_pid;
     FdRef m_pidfd;
+    std::optional<container::Notifier> m_notifier;
     std::optional<kernel::ExitStatus> m_ended;
     Clock::time_point m_end;
     bool m_interrupted = false; // after the end
@@ -258,9 +263,9 @@ Result<> Foreground::adopt_terminal(Fd master)
     return {};
 }
 
-Result<kernel::ExitStatus> Foreground::stay_with(pid_t pid, FdRef pidfd)
+Result<kernel::ExitStatus> Foreground::stay_with(pid_t pid, FdRef pidfd, std::optional<container::Notifier> notifier)
 {
-    return Stay(m_signals, m_master, pid, pidfd).run();
+    return Stay(m_signals, m_master, pid, pidfd, std::move(notifier)).run();
 }
 
 } // namespace brig::command

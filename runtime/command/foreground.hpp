@@ -6,6 +6,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "container/notify.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/events.hpp"
 #include "kernel/terminal.hpp"
@@ -42,8 +43,8 @@ public:
     // The master of the process's terminal, as soon as it is there; it gets the size of the caller's terminal.
     Result<> adopt_terminal(Fd master);
     // Until the process, a child of the caller, has ended; other children are reaped on the way. Output that the terminal
-    // still holds is written.
-    Result<kernel::ExitStatus> stay_with(pid_t pid, FdRef pidfd);
+    // still holds is written. What the process says through the notifier's socket is relayed meanwhile.
+    Result<kernel::ExitStatus> stay_with(pid_t pid, FdRef pidfd, std::optional<container::Notifier> notifier = std::nullopt);
 
 private:
     explicit Foreground(kernel::SignalQueue signals) : m_signals(std::move(signals)) {}

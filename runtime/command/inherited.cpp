@@ -57,6 +57,12 @@ Result<InheritedDescriptors> inherited_descriptors(unsigned preserved)
     return inherited;
 }
 
+std::string notify_socket()
+{
+    const char* address = std::getenv("NOTIFY_SOCKET");
+    return address ? address : "";
+}
+
 Result<Fd> connect_socket(std::string_view option, const std::string& path)
 {
     if (path.empty())

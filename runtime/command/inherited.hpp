@@ -17,6 +17,9 @@ struct InheritedDescriptors {
 // sd_listen_fds(3): descriptors count only when $LISTEN_PID is this process. All must be open. Kind invalid.
 Result<InheritedDescriptors> inherited_descriptors(unsigned preserved);
 
+// $NOTIFY_SOCKET of sd_notify(3); empty: there is no service manager to tell.
+std::string notify_socket();
+
 // An empty path gives an invalid Fd. `option` is for the error text.
 Result<Fd> connect_socket(std::string_view option, const std::string& path);
 

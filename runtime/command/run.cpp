@@ -1,4 +1,5 @@
 #include "command/foreground.hpp"
+#include "command/inherited.hpp"
 #include "command/new_container.hpp"
 #include "kernel/process.hpp"
 
@@ -37,6 +38,8 @@ Result<int> run_detached(const container::Context& context, container::CreateReq
 {
     auto created = TRY(container::create(context, std::move(request)));
     TRY(start_or_remove(context, created));
+    if (created.notifier)
+        TRY(created.notifier->wait_until_ready(created.launched.pid, created.launched.pidfd));
     return 0;
 }
 
@@ -47,7 +50,7 @@ Result<int> run_attached(const container::Context& context, container::CreateReq
     auto created = TRY(container::create(context, std::move(request)));
     TRY(foreground.adopt_terminal(std::move(created.launched.terminal)));
     TRY(start_or_remove(context, created));
-    auto status = TRY(foreground.stay_with(created.launched.pid, created.launched.pidfd));
+    auto status = TRY(foreground.stay_with(created.launched.pid, created.launched.pidfd, std::move(created.notifier)));
     if (!keep) {
         // The process's own status matters more to the caller than a folder that could not be removed.
         if (auto removed = container::remove(context, created.record.id, true); !removed)
@@ -63,6 +66,7 @@ Result<int> run(const Invocation& invocation)
     TRY(check_console(detached, arguments.text("console-socket")));
     auto context = TRY(invocation.context());
     container::CreateRequest request = TRY(create_request(invocation));
+    request.notify_socket = notify_socket();
     request.start_by = container::StartBy::handle;
     if (detached)
         return run_detached(context, std::move(request));

@@ -6,6 +6,7 @@
 #include "container/criu.hpp"
 #include "container/external_mounts.hpp"
 #include "container/live_mounts.hpp"
+#include "container/notify.hpp"
 #include "container/state_store.hpp"
 #include "kernel/files.hpp"
 #include "spec/vocabulary.hpp"
@@ -180,6 +181,9 @@ Result<> dump(const Context& context, const std::string& id, const CheckpointReq
     Record record = TRY(directory.read_record());
     Status status = TRY(status_of(directory, record));
     TRY(check_status(status));
+    if (has_notify_directory(directory.fd()))
+        return failure(Error(ErrorKind::not_supported, "cannot checkpoint a container that notifies a service manager")
+                           .with_hint("create it without NOTIFY_SOCKET in the environment"));
     if (status != Status::paused)
         return Dump(context, request, directory, record).run();
     // A frozen process cannot run what CRIU puts into it to be dumped: CRIU would wait for it forever. It freezes the cgroup itself

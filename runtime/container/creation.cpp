@@ -83,6 +83,8 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
         planned.systemd = TRY(connect_to_systemd(context, facts));
     if (context.rootless)
         TRY(plan::adapt_to_caller(planned.spec, facts));
+    if (!request.notify_socket.empty())
+        planned.spec.mounts.push_back(notify_mount(join_path(context.state_root, request.id)));
     TRY(spec::check_spec(planned.spec));
     plan::PlanRequest plan_request;
     plan_request.id = request.id;
@@ -93,6 +95,8 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     plan_request.new_session_keyring = !request.no_new_keyring;
     plan_request.preserved_fds = request.preserved_fds;
     plan_request.extra_environment = request.listen_environment;
+    if (!request.notify_socket.empty())
+        plan_request.extra_environment.push_back(notify_variable());
     planned.plan = TRY(plan::make_plan(planned.spec, plan_request, facts));
     return planned;
 }
@@ -194,6 +198,7 @@ public:
         Fd listener;
         if (m_request.start_by == StartBy::socket)
             listener = TRY(kernel::listen_at(m_directory.fd(), start_socket_name, 0600));
+        std::optional<Notifier> notifier = TRY(prepare_notifying());
         Rollback stop;
         stop.add([&] { stop_unit(); });
         auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
@@ -202,10 +207,21 @@ public:
         TRY(finish(outcome));
         undo.keep();
         stop.keep();
-        return Created{std::move(m_record), std::move(outcome.launched), m_planned.plan.hooks.poststart};
+        return Created{std::move(m_record), std::move(outcome.launched), m_planned.plan.hooks.poststart, std::move(notifier)};
     }
 
 private:
+    Result<std::optional<Notifier>> prepare_notifying() const
+    {
+        if (m_request.notify_socket.empty())
+            return std::nullopt;
+        TRY(make_notify_directory(m_directory.fd()));
+        // `start` has a service manager of its own.
+        if (m_request.start_by == StartBy::socket)
+            return std::nullopt;
+        return TRY(Notifier::open(m_directory.fd(), m_request.notify_socket, m_context.log));
+    }
+
     launch::LaunchRequest launch_request(const Fd& listener)
     {
         launch::LaunchRequest request{.plan = m_planned.plan};

@@ -36,7 +36,34 @@ tl::unexpected<Error> cannot_start(Status status)
 
 } // namespace
 
-Result<> start(const Context& context, const std::string& id)
+namespace {
+
+struct Waiting {
+    pid_t pid = 0;
+    Fd pidfd;
+    std::optional<Notifier> notifier;
+};
+
+Result<Waiting> prepare_notifying(const Context& context, const StateDirectory& directory, const Record& record,
+                                  const std::string& notify_socket)
+{
+    Waiting waiting;
+    if (notify_socket.empty())
+        return waiting;
+    if (!has_notify_directory(directory.fd())) {
+        context.log.warning(
+            fmt::format("$NOTIFY_SOCKET is set, but container {} was created without it and cannot say when it is "
+                        "ready; set it for `brig create`, too",
+                        record.id));
+        return waiting;
+    }
+    waiting.pid = record.pid;
+    waiting.pidfd = TRY(open_init(record));
+    waiting.notifier = TRY(Notifier::open(directory.fd(), notify_socket, context.log));
+    return waiting;
+}
+
+Result<Waiting> start_locked(const Context& context, const std::string& id, const std::string& notify_socket)
 {
     StateStore store(context.state_root);
     StateDirectory directory = TRY(store.open(id, Locking::exclusive));
@@ -44,15 +71,25 @@ Result<> start(const Context& context, const std::string& id)
     Status status = TRY(status_of(directory, record));
     if (status != Status::created)
         return cannot_start(status);
+    Waiting waiting = TRY(prepare_notifying(context, directory, record, notify_socket));
     launch::Channel channel(TRY(kernel::connect_at(directory.fd(), start_socket_name)));
     TRY(channel.send(launch::MessageKind::start));
     TRY(launch::wait_for_execve(channel));
     TRY(directory.remove_file(start_socket_name));
     if (!record.has_poststart_hooks)
-        return {};
+        return waiting;
     auto spec = TRY(spec::read_spec(TRY(directory.read_file("config.json"))));
     run_poststart_hooks(context, record, spec.hooks.value_or(spec::Hooks{}).poststart);
-    return {};
+    return waiting;
+}
+
+} // namespace
+
+Result<> start(const Context& context, const std::string& id, const std::string& notify_socket)
+{
+    // The lock is released before the wait: a container that is never ready can be killed and deleted.
+    Waiting waiting = TRY(start_locked(context, id, notify_socket));
+    return waiting.notifier ? waiting.notifier->wait_until_ready(waiting.pid, waiting.pidfd) : Result<>();
 }
 
 Result<> start(const Context& context, Created& created)

@@ -7,6 +7,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "container/context.hpp"
+#include "container/notify.hpp"
 #include "container/state_store.hpp"
 #include "kernel/child_process.hpp"
 #include "launch/launcher.hpp"
@@ -36,6 +37,7 @@ struct CreateRequest {
     bool no_new_keyring = false;
     unsigned preserved_fds = 0;                  // LISTEN_FDS already added by the caller
     std::vector<std::string> listen_environment; // LISTEN_FDS=..., LISTEN_FDNAMES=...
+    std::string notify_socket;                   // the service manager's ($NOTIFY_SOCKET); empty: none
     StartBy start_by = StartBy::socket;
     bool terminal_to_caller = false; // a terminal's master comes back in Created
 };
@@ -44,6 +46,7 @@ struct Created {
     Record record;
     launch::Launched launched; // pid, pidfd, start channel, terminal master
     std::vector<spec::Hook> poststart_hooks;
+    std::optional<Notifier> notifier; // StartBy::handle with a notify_socket: whoever starts it relays or waits
 };
 
 // Reads <bundle>/<file> with a limit of 16 MiB.
@@ -57,7 +60,8 @@ Result<plan::Plan> plan_container(const Context& context, const CreateRequest& r
 
 // By start.sock; then poststart hooks. Wrong states: "cannot start an already running container",
 // "cannot start a container that has stopped".
-Result<> start(const Context& context, const std::string& id);
+// With a `notify_socket` of the service manager it returns when the container says that it is ready, or has ended.
+Result<> start(const Context& context, const std::string& id, const std::string& notify_socket = {});
 // For the holder of the handle.
 Result<> start(const Context& context, Created& created);
 

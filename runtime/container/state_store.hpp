@@ -3,6 +3,7 @@
 //   config.json    the bundle's configuration as it was at create
 //   seccomp.bpf    the compiled filter, for exec
 //   start.sock     start_socket_name
+//   notify/        the socket of container/notify.hpp, where the caller has a $NOTIFY_SOCKET
 // Other runtimes' folders may share the root (Docker does that): a folder without brig.json is not ours and is left alone.
 //
 // Concurrency: verbs that change a container hold an exclusive flock on its folder; a killed process loses it at once.

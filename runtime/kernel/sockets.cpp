@@ -7,6 +7,7 @@
 #include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
@@ -139,6 +140,14 @@ Result<Fd> new_socket(int type)
     return Fd(fd);
 }
 
+Result<> limit_sending(FdRef socket, int64_t milliseconds)
+{
+    struct timeval limit = {milliseconds / 1000, milliseconds % 1000 * 1000};
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+        return BRIG_CALL_FAILED("setsockopt SO_SNDTIMEO");
+    return {};
+}
+
 Result<> connect_to(FdRef socket, const SocketName& name, const std::string& shown)
 {
     const auto* address = reinterpret_cast<const struct sockaddr*>(&name.address);
@@ -149,15 +158,31 @@ Result<> connect_to(FdRef socket, const SocketName& name, const std::string& sho
 
 } // namespace
 
-Result<Fd> listen_at(FdRef directory, const std::string& name, mode_t mode)
+namespace {
+
+Result<Fd> bind_at(int type, FdRef directory, const std::string& name, mode_t mode)
 {
     SocketName socket_name = TRY(name_in(directory, name));
-    Fd socket = TRY(new_socket(SOCK_SEQPACKET));
+    Fd socket = TRY(new_socket(type));
     // fchmod before bind sets the mode of the file that bind makes, so there is no moment with a wider one.
     if (::fchmod(socket.get(), mode) < 0)
         return BRIG_CALL_FAILED("chmod of socket {}", name);
-    if (::bind(socket.get(), reinterpret_cast<const struct sockaddr*>(&socket_name.address), socket_name.length) < 0)
+    // The mode is meant as it is. A chmod afterwards would go by name, to whatever has the name by then.
+    mode_t former_mask = ::umask(0);
+    int bound = ::bind(socket.get(), reinterpret_cast<const struct sockaddr*>(&socket_name.address), socket_name.length);
+    int code = errno;
+    ::umask(former_mask);
+    errno = code;
+    if (bound < 0)
         return BRIG_CALL_FAILED("bind {}", name);
+    return socket;
+}
+
+} // namespace
+
+Result<Fd> listen_at(FdRef directory, const std::string& name, mode_t mode)
+{
+    Fd socket = TRY(bind_at(SOCK_SEQPACKET, directory, name, mode));
     if (::listen(socket.get(), 8) < 0)
         return BRIG_CALL_FAILED("listen on {}", name);
     return socket;
@@ -176,9 +201,8 @@ Result<Fd> connect_stream(const std::string& path, int64_t milliseconds)
     Fd parent = TRY(open_at(working_directory, std::string(parent_path(path)), O_PATH | O_DIRECTORY));
     SocketName socket_name = TRY(name_in(parent, std::string(base_name(path))));
     Fd socket = TRY(new_socket(SOCK_STREAM));
-    struct timeval limit = {milliseconds / 1000, milliseconds % 1000 * 1000};
-    if (milliseconds >= 0 && ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
-        return BRIG_CALL_FAILED("setsockopt SO_SNDTIMEO");
+    if (milliseconds >= 0)
+        TRY(limit_sending(socket, milliseconds));
     TRY(connect_to(socket, socket_name, path));
     return socket;
 }
@@ -189,6 +213,61 @@ Result<Fd> accept_connection(FdRef listener)
     if (fd < 0)
         return BRIG_CALL_FAILED("accept");
     return Fd(fd);
+}
+
+Result<Fd> bind_datagram_at(FdRef directory, const std::string& name, mode_t mode)
+{
+    return bind_at(SOCK_DGRAM | SOCK_NONBLOCK, directory, name, mode);
+}
+
+namespace {
+
+// The bytes after '@' are the whole name: an abstract one has no end mark.
+Result<SocketName> abstract_name(std::string_view name)
+{
+    SocketName socket_name;
+    socket_name.address.sun_family = AF_UNIX;
+    if (name.empty() || name.size() >= sizeof socket_name.address.sun_path)
+        return failure(ErrorKind::invalid, fmt::format("abstract socket name {} is empty or too long", quoted(name)));
+    std::memcpy(socket_name.address.sun_path + 1, name.data(), name.size());
+    socket_name.length = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + 1 + name.size());
+    return socket_name;
+}
+
+} // namespace
+
+Result<Fd> connect_datagram(const std::string& address, int64_t milliseconds)
+{
+    Fd socket = TRY(new_socket(SOCK_DGRAM));
+    TRY(limit_sending(socket, milliseconds));
+    if (address.starts_with('@')) {
+        TRY(connect_to(socket, TRY(abstract_name(std::string_view(address).substr(1))), address));
+        return socket;
+    }
+    if (!address.starts_with('/'))
+        return failure(ErrorKind::not_supported,
+                       fmt::format("{} is neither an absolute path nor an abstract name", quoted(address)));
+    Fd parent = TRY(open_at(working_directory, std::string(parent_path(address)), O_PATH | O_DIRECTORY));
+    TRY(connect_to(socket, TRY(name_in(parent, std::string(base_name(address)))), address));
+    return socket;
+}
+
+Result<std::optional<std::string>> receive_datagram(FdRef socket, size_t limit)
+{
+    std::string text(limit, '\0');
+    struct iovec part = {text.data(), text.size()};
+    // Without a control buffer the kernel drops descriptors instead of opening them here.
+    struct msghdr header = {};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    ssize_t count = retry_interrupted([&] { return ::recvmsg(socket.get(), &header, 0); });
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return std::nullopt;
+    if (count < 0)
+        return BRIG_CALL_FAILED("recvmsg");
+    bool was_cut = (header.msg_flags & MSG_TRUNC) != 0;
+    text.resize(was_cut ? 0 : static_cast<size_t>(count));
+    return text;
 }
 
 Result<bool> wait_readable(FdRef fd, int64_t milliseconds)

@@ -6,6 +6,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +35,14 @@ Result<Fd> connect_at(FdRef directory, const std::string& name);
 // `milliseconds`: how long connecting and each sending may take; negative: for ever.
 Result<Fd> connect_stream(const std::string& path, int64_t milliseconds = -1);
 Result<Fd> accept_connection(FdRef listener);
+
+// SOCK_DGRAM. Never follows a link at `name`; EEXIST as EADDRINUSE. Receiving does not block.
+Result<Fd> bind_datagram_at(FdRef directory, const std::string& name, mode_t mode);
+// SOCK_DGRAM, to an absolute path or to "@name" in the abstract namespace. `milliseconds`: how long each sending may take.
+Result<Fd> connect_datagram(const std::string& address, int64_t milliseconds);
+// One datagram; nullopt when none waits. One that is longer than `limit` comes as empty text. Descriptors that came with it
+// are closed by the kernel and never enter this process.
+Result<std::optional<std::string>> receive_datagram(FdRef socket, size_t limit);
 
 // Waits until readable; negative waits forever. False on time-out. EINTR is retried with the remaining time.
 Result<bool> wait_readable(FdRef fd, int64_t milliseconds);

@@ -760,6 +760,63 @@ static int try_kill(char **arguments)
     return print_attempt(kill((pid_t) number_argument(arguments, 0, 1), (int) number_argument(arguments, 1, 0)));
 }
 
+/* ---- sd_notify(3) ------------------------------------------------------------------------------------------ */
+
+static int notify_socket(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (path == NULL || fd < 0 || strlen(path) >= sizeof address.sun_path)
+        fail("NOTIFY_SOCKET");
+    strcpy(address.sun_path, path);
+    if (connect(fd, (struct sockaddr *) &address, sizeof address) < 0)
+        fail(path);
+    return fd;
+}
+
+/* Sends each TEXT as a message of its own. */
+static int action_notify(char **arguments)
+{
+    int fd = notify_socket();
+    for (; *arguments != NULL; arguments++)
+        if (send(fd, *arguments, strlen(*arguments), 0) < 0)
+            fail("send");
+    return 0;
+}
+
+/* notify-with-fds TEXT COUNT: sends COUNT write ends of a pipe along, and returns when all of them are closed. */
+static int action_notify_with_fds(char **arguments)
+{
+    enum { most = 200 };
+    int ends[2], fds[most], fd = notify_socket();
+    size_t count = (size_t) number_argument(arguments, 1, 1);
+    char control[CMSG_SPACE(sizeof fds)] = {0}, byte;
+    struct iovec part = {arguments[0], strlen(arguments[0])};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control};
+    if (count > most || pipe(ends) < 0)
+        fail("pipe");
+    for (size_t i = 0; i < count; i++)
+        fds[i] = ends[1];
+    header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
+    if (sendmsg(fd, &header, 0) < 0)
+        fail("sendmsg");
+    close(ends[1]);
+    return read(ends[0], &byte, 1) != 0;
+}
+
+/* notify-flood TEXT: for ever. */
+static int action_notify_flood(char **arguments)
+{
+    for (int fd = notify_socket();;)
+        send(fd, arguments[0], strlen(arguments[0]), 0);
+}
+
 /* socket FAMILY TYPE PROTOCOL */
 static int try_socket(char **arguments)
 {
@@ -947,7 +1004,8 @@ static const struct { const char *name; int least_arguments; int (*act)(char **a
     {"unshare", 1, try_unshare}, {"setns", 1, try_setns}, {"ptrace", 1, try_ptrace}, {"kill", 2, try_kill},
     {"socket", 1, try_socket}, {"set-personality", 1, try_personality}, {"setpriority", 1, try_setpriority},
     {"syscall", 1, try_syscall}, {"stat", 1, action_stat}, {"list", 1, action_list}, {"read", 1, action_read},
-    {"sysctl", 1, action_sysctl},
+    {"sysctl", 1, action_sysctl}, {"notify", 1, action_notify}, {"notify-with-fds", 2, action_notify_with_fds},
+    {"notify-flood", 1, action_notify_flood},
 };
 
 static int print_reports(char **names)

@@ -23,7 +23,7 @@ constexpr size_t largest_message = 4096; // as systemd's own
 constexpr int most_at_once = 64;         // then the caller's other events have their turn
 constexpr int64_t manager_patience = 5000;
 // systemd-notify sends its barrier right after READY=1, and fails when nobody is there any more.
-constexpr std::chrono::milliseconds barrier_patience{100};
+constexpr std::chrono::milliseconds barrier_patience{200};
 
 bool has_line(std::string_view message, std::string_view wanted)
 {
@@ -102,7 +102,8 @@ bool Notifier::take_one()
     if (!message || !*message)
         return false;
     m_ready = m_ready || has_line(**message, "READY=1");
-    m_barrier = m_barrier || has_line(**message, "BARRIER=1");
+    // Those before it end with the receiving; the one after it is what wait_for_barrier is for.
+    m_barrier = m_ready && has_line(**message, "BARRIER=1");
     return true;
 }
 

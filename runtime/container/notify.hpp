@@ -50,7 +50,7 @@ private:
     Log m_log;
     bool m_ready = false;   // the container is
     bool m_told = false;    // the manager was
-    bool m_barrier = false; // the container has asked whether its messages were taken
+    bool m_barrier = false; // the last message, after READY=1, asked whether they were taken
 };
 
 } // namespace brig::container

@@ -57,18 +57,18 @@ def ready(container):
 
 
 def test_detached_run_waits_and_tells_the_main_pid(runtime, bundle, manager):
-    shell(bundle, f"echo early > /first; sleep 0.3; echo late > /second; /bin/probe notify READY=1; {SLEEP}")
+    shell(bundle, f"sleep 0.3; echo late; /bin/probe notify READY=1; {SLEEP}")
     container = runtime.running(bundle, env=manager.environment)
-    assert (bundle.rootfs / "second").exists()
+    assert container.out == "late\n"
     assert manager.told == ready(container)
 
 
 def test_start_waits(runtime, bundle, manager):
-    shell(bundle, f"sleep 0.3; echo late > /second; /bin/probe notify READY=1; {SLEEP}")
+    shell(bundle, f"sleep 0.3; echo late; /bin/probe notify READY=1; {SLEEP}")
     container = runtime.create(bundle, env=manager.environment)
     assert not manager.messages
     container.verb("start", env=manager.environment)
-    assert (bundle.rootfs / "second").exists()
+    assert container.out == "late\n"
     assert manager.told == ready(container)
 
 
@@ -120,6 +120,7 @@ def test_user_namespace(runtime, bundle, manager, user):
     bundle.namespace("user").set("process.user", {"uid": user, "gid": user})
     for kind in ("uidMappings", "gidMappings"):
         bundle.set(f"linux.{kind}", [{"containerID": 0, "hostID": 100000, "size": 65536}])
+    (bundle.rootfs / "run/notify").mkdir()  # the root file system is not the namespace's
     container = runtime.running(shell(bundle, f"/bin/probe notify READY=1 && {SLEEP}"), env=manager.environment)
     assert manager.told == ready(container)
 
@@ -173,8 +174,8 @@ def test_only_ready_is_passed_on(runtime, bundle, manager):
 @pytest.mark.parametrize("attached", [False, True])
 def test_descriptors_are_closed(runtime, bundle, manager, count, attached):
     """A barrier's sender goes on, before and after READY=1."""
-    script = (f"/bin/probe notify-with-fds BARRIER=1 {count} && /bin/probe notify READY=1 && "
-              f"/bin/probe notify-with-fds BARRIER=1 {count} && echo through")
+    script = (f"/bin/probe notify-with-fds {count} BARRIER=1 && "
+              f"/bin/probe notify-with-fds {count} READY=1 BARRIER=1 && echo through")
     if attached:
         assert runtime.run(shell(bundle, script), env=manager.environment).out == "through\n"
     else:

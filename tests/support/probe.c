@@ -785,14 +785,18 @@ static int action_notify(char **arguments)
     return 0;
 }
 
-/* notify-with-fds TEXT COUNT: sends COUNT write ends of a pipe along, and returns when all of them are closed. */
+/* notify-with-fds COUNT TEXT...: the last message has COUNT write ends of a pipe with it; returns when all of them are closed,
+ * as systemd-notify does with READY=1 and BARRIER=1. */
 static int action_notify_with_fds(char **arguments)
 {
     enum { most = 200 };
     int ends[2], fds[most], fd = notify_socket();
-    size_t count = (size_t) number_argument(arguments, 1, 1);
+    size_t count = (size_t) number_argument(arguments, 0, 1);
     char control[CMSG_SPACE(sizeof fds)] = {0}, byte;
-    struct iovec part = {arguments[0], strlen(arguments[0])};
+    for (arguments++; arguments[1] != NULL; arguments++)
+        if (send(fd, *arguments, strlen(*arguments), 0) < 0)
+            fail("send");
+    struct iovec part = {*arguments, strlen(*arguments)};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control};
     if (count > most || pipe(ends) < 0)
         fail("pipe");

@@ -98,7 +98,7 @@ Result<Notifier> Notifier::open(FdRef state_directory, const std::string& host_s
 // False: nothing waits.
 bool Notifier::take_one()
 {
-    auto message = kernel::receive_datagram(m_inside, largest_message);
+    auto message = kernel::receive_text_datagram(m_inside, largest_message);
     if (!message || !*message)
         return false;
     m_ready = m_ready || has_line(**message, "READY=1");

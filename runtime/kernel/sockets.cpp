@@ -252,7 +252,7 @@ Result<Fd> connect_datagram(const std::string& address, int64_t milliseconds)
     return socket;
 }
 
-Result<std::optional<std::string>> receive_datagram(FdRef socket, size_t limit)
+Result<std::optional<std::string>> receive_text_datagram(FdRef socket, size_t limit)
 {
     std::string text(limit, '\0');
     struct iovec part = {text.data(), text.size()};

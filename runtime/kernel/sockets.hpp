@@ -42,7 +42,7 @@ Result<Fd> bind_datagram_at(FdRef directory, const std::string& name, mode_t mod
 Result<Fd> connect_datagram(const std::string& address, int64_t milliseconds);
 // One datagram; nullopt when none waits. One that is longer than `limit` comes as empty text. Descriptors that came with it
 // are closed by the kernel and never enter this process.
-Result<std::optional<std::string>> receive_datagram(FdRef socket, size_t limit);
+Result<std::optional<std::string>> receive_text_datagram(FdRef socket, size_t limit);
 
 // Waits until readable; negative waits forever. False on time-out. EINTR is retried with the remaining time.
 Result<bool> wait_readable(FdRef fd, int64_t milliseconds);

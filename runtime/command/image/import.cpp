@@ -3,7 +3,7 @@
 #include "command/image/progress.hpp"
 #include "command/image/verbs.hpp"
 #include "command/inherited.hpp"
-#include "command/size.hpp"
+#include "base/size.hpp"
 
 #include <array>
 

@@ -5,6 +5,7 @@
 #include "image/store.hpp"
 
 #include <criterion/criterion.h>
+#include <vector>
 
 using namespace brig;
 using namespace brig::image;
@@ -46,9 +47,9 @@ std::vector<std::string> args_of(const Image& image, const ProcessRequest& reque
 Test(image_digest, only_sha256)
 {
     cr_expect_eq(*digest_hex("sha256:" + std::string(hex)), hex);
-    for (const auto& wrong : {std::string(), std::string(hex), "sha256:", "sha256:../" + std::string(hex.substr(3)),
-                              "sha256:" + std::string(hex.substr(1)), "SHA256:" + std::string(hex),
-                              "sha256:A" + std::string(hex.substr(1)), "sha256:" + std::string(hex) + "0"})
+    for (const std::string& wrong : std::vector<std::string>{
+             "", std::string(hex), "sha256:", "sha256:../" + std::string(hex.substr(3)), "sha256:" + std::string(hex.substr(1)),
+             "SHA256:" + std::string(hex), "sha256:A" + std::string(hex.substr(1)), "sha256:" + std::string(hex) + "0"})
         cr_expect(!digest_hex(wrong), "%s", wrong.c_str());
     cr_expect(digest_hex("sha512:00").error().kind() == ErrorKind::not_supported);
 }

@@ -1,5 +1,5 @@
-#include "base/text.hpp"
 #include "base/size.hpp"
+#include "base/text.hpp"
 #include "command/verb.hpp"
 #include "container/control.hpp"
 #include "kernel/files.hpp"

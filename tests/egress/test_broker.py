@@ -7,7 +7,7 @@ import time
 import pytest
 
 from brigtest import wait_until
-from conftest import HERE
+from egress_world import HERE
 
 
 def status_of(pid):

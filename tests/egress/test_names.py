@@ -1,7 +1,7 @@
 """Which names resolve, which addresses are dialled; each attack also without the defence."""
 import pytest
 
-from conftest import HOST_ADDRESS
+from egress_world import HOST_ADDRESS
 
 
 def test_an_allowed_name_is_reached(sandboxes):

@@ -1,9 +1,9 @@
 #include "image/tool/import.hpp"
+#include "base/size.hpp"
 #include "base/text.hpp"
 #include "command/image/progress.hpp"
 #include "command/image/verbs.hpp"
 #include "command/inherited.hpp"
-#include "base/size.hpp"
 
 #include <array>
 

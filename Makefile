@@ -87,7 +87,10 @@ $(BUILD)/obj/tests/%.o: tests/%.cpp
 	$(CXX) $(CPPFLAGS) -Itests $(TEST_CXXFLAGS) $(DEPENDENCY_FLAGS) -c -o $@ $<
 
 # runtime/command is no archive: its objects, without main, in front of all layers.
-unit_under_test = $(if $(filter command,$(1)),$(filter-out %/main.o,$(call objects_of,command)) $(call reverse,$(ARCHIVES)),$(call archives_upto,$(1)))
+# egress includes base and kernel only (tools/check-source), and is built and tested without the rest.
+egress_archives = $(patsubst %,$(BUILD)/lib/%.a,egress kernel base)
+unit_under_test = $(if $(filter egress,$(1)),$(egress_archives),$(call unit_of_layer,$(1)))
+unit_of_layer = $(if $(filter command,$(1)),$(filter-out %/main.o,$(call objects_of,command)) $(call reverse,$(ARCHIVES)),$(call archives_upto,$(1)))
 define unit_rule
 $(BUILD)/tests/unit-$(1): $(call test_objects,unit/$(1)) $(call unit_under_test,$(1))
 	@mkdir -p $$(@D)
@@ -143,7 +146,7 @@ fuzz: $(addprefix $(BUILD)/fuzz/,$(FUZZ_NAMES)) ## feed the parsers with hostile
 
 # Runs a command behind the egress broker alone, without a container.
 EGRESS_RUN = $(BUILD)/tests/egress-run
-$(EGRESS_RUN): $(BUILD)/obj/tests/support/egress_run.o $(call archives_upto,egress)
+$(EGRESS_RUN): $(BUILD)/obj/tests/support/egress_run.o $(egress_archives)
 	@mkdir -p $(@D)
 	$(CXX) $(TEST_CXXFLAGS) -o $@ $^ -lseccomp -lcap -ljson-c
 

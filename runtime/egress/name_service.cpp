@@ -13,6 +13,7 @@ constexpr uint32_t seconds_of_refusals = 30;
 constexpr size_t most_streams = 32;
 constexpr int64_t longest_silence = 10'000;
 constexpr size_t datagrams_in_a_turn = 64;
+constexpr size_t accepted_in_a_turn = 64;
 constexpr int64_t reports_of_drops_apart = 1000;
 
 } // namespace
@@ -67,15 +68,26 @@ private:
         }
     }
 
+    // An answer can come at once: then this goes on here, not deeper in the stack.
     void serve()
     {
-        if (m_over || m_waits || m_received.size() < 2)
+        if (m_serves)
             return;
+        m_serves = true;
+        while (!m_over && !m_waits && serve_one()) {
+        }
+        m_serves = false;
+    }
+
+    bool serve_one()
+    {
+        if (m_received.size() < 2)
+            return false;
         size_t length = static_cast<size_t>(static_cast<uint8_t>(m_received[0])) << 8 | static_cast<uint8_t>(m_received[1]);
         if (length > dns::largest_message)
             m_over = true;
         if (m_over || m_received.size() < length + 2)
-            return;
+            return false;
         std::string message = m_received.substr(2, length);
         m_received.erase(0, length + 2);
         m_waits = true;
@@ -86,6 +98,7 @@ private:
             if (stream != service.m_streams.end())
                 stream->second->take_answer(answer);
         });
+        return true;
     }
 
     NameService& m_service;
@@ -95,6 +108,7 @@ private:
     std::string m_received;
     int64_t m_heard_at;
     bool m_waits = false;
+    bool m_serves = false;
     bool m_over = false;
 };
 
@@ -121,7 +135,7 @@ void NameService::serve_datagrams(FdRef listener)
 
 void NameService::accept_streams(FdRef listener)
 {
-    while (true) {
+    for (size_t count = 0; count < accepted_in_a_turn; count++) {
         auto accepted = kernel::accept_available(listener);
         if (!accepted || !*accepted)
             return;

@@ -147,7 +147,8 @@ RelayState Relay::pump(Direction& direction, uint64_t budget)
             direction.closed = true;
             return RelayState::waiting;
         }
-        if (!direction.readable)
+        // Unwanted bytes stay where they are: reading and dropping them would never end while they come.
+        if (!direction.readable || (&direction == &m_out && m_unwanted))
             return RelayState::waiting;
         if (direction.bytes >= limit)
             return RelayState::busy;

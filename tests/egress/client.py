@@ -234,7 +234,9 @@ def proxy(kind, proxy_port, host, port, then):
             return read_all(connection)
         if kind == "connect":
             connection.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            answer = connection.recv(4096).decode()
+            answer = ""
+            while not answer.endswith("\r\n\r\n") and (byte := connection.recv(1)):
+                answer += byte.decode()  # no further: the server's first word may be right behind
             if not answer.startswith("HTTP/1.1 200"):
                 return answer + read_all(connection)
         else:
@@ -249,7 +251,10 @@ def proxy(kind, proxy_port, host, port, then):
         what, _, name = then.partition(":")
         if what == "raw":
             connection.sendall(b"hello\n")
-            return (connection.recv(100) + connection.recv(100)).decode()
+            said = b""
+            while not said.endswith(b"hello\n") and (piece := connection.recv(100)):
+                said += piece
+            return said.decode()
         if what == "tls":
             made = context()
             made.check_hostname = False

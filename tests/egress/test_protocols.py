@@ -1,6 +1,8 @@
 """What a connection says itself: TLS server names, Host headers, and tricks with both."""
 import pytest
 
+from egress_world import HERE
+
 
 def test_tls_to_an_allowed_name(sandboxes):
     outcome = sandboxes.client("tls", "pypi.org", 443, "pypi.org", allow=["pypi.org"])
@@ -85,6 +87,25 @@ def test_smuggled_requests_do_not_arrive(sandboxes):
         assert outcome.requests()[0]["headers"]["connection"] == "close"
         control = sandboxes.uncontrolled("raw", "shop.example", 80, text.replace(r"evil.example\r\n", r"evil.example\r\nConnection: close\r\n"))
         assert [line["host"] for line in control.requests()] == ["shop.example", "evil.example"], name
+
+
+def test_a_flood_behind_a_request_keeps_nobody_out(sandboxes):
+    program = f"""
+import socket, sys, threading
+sys.path.insert(0, {str(HERE)!r})
+import client
+flood = client.connect("shop.example", 80)
+flood.sendall(b"GET /bytes/1 HTTP/1.1\\r\\nHost: shop.example\\r\\n\\r\\n")
+def pour():
+    try:
+        while True: flood.sendall(b"x" * 100000)
+    except OSError: pass
+threading.Thread(target=pour, daemon=True).start()
+print(client.http("shop.example", 80, "shop.example").splitlines()[0])
+"""
+    outcome = sandboxes.run("/usr/bin/python3", "-c", program, allow=["shop.example"])
+    assert outcome.out == "HTTP/1.1 200 OK\n", outcome.err
+    assert {line["path"] for line in outcome.requests()} == {"/bytes/1", "/"}
 
 
 @pytest.mark.parametrize("fields", [

@@ -27,7 +27,7 @@ struct IpAddress {
     std::string_view octets() const { return {reinterpret_cast<const char*>(bytes.data()), size()}; }
     std::string to_text() const;
 
-    auto operator<=>(const IpAddress&) const = default;
+    auto operator<=>(const IpAddress&) const = default; // NOLINT(modernize-use-nullptr): the linter takes the comparison for 0
 };
 
 struct IpEndpoint {

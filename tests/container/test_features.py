@@ -34,7 +34,7 @@ def test_hooks_are_taken(runtime, bundle, features):
 
 # Not for a new file system: what a mount must be besides.
 FOR_BINDS = {"bind", "rbind", "copy-symlink", "src-nofollow"}
-NEED_MORE = {"remount", "idmap", "ridmap"}
+NEED_MORE = {"remount", "idmap", "ridmap", "tmpfs-upper"}
 
 
 def test_mount_options_are_taken(runtime, bundle, features, workdir):
@@ -55,10 +55,15 @@ def test_mount_options_are_taken(runtime, bundle, features, workdir):
 
 
 @pytest.mark.parametrize("option", sorted(NEED_MORE))
-def test_mount_options_that_need_more_are_listed(runtime, bundle, features, option):
+def test_mount_options_that_need_more_are_listed(runtime, bundle, features, option, workdir):
     assert option in features["mountOptions"]
     if option == "remount":
         bundle.mount("/dev/shm", "tmpfs", "tmpfs", ["remount", "ro"])
+    elif option == "tmpfs-upper":
+        lower = bundle.rootfs.rename(workdir / "lower")
+        bundle.rootfs.mkdir()
+        bundle.spec["mounts"].insert(0, {"destination": "/", "type": "overlay", "source": "overlay",
+                                         "options": [f"lowerdir={lower}", option]})
     else:
         bundle.mount("/tried", "tmpfs", "tmpfs", [f"{option}=uids=0-5-1;gids=0-5-1"])
     runs(runtime, bundle)

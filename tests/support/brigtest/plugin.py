@@ -132,7 +132,7 @@ def make_runtime(workdir):
     leaks.reap_orphans()
     problems = [problem for runtime in runtimes for problem in runtime.close()]
     for runtime in runtimes:
-        left = sorted(set(os.listdir(runtime.root)) - {".filters"}) if runtime.root.is_dir() else []
+        left = sorted(set(os.listdir(runtime.root)) - {".filters", ".sandbox-ids"}) if runtime.root.is_dir() else []
         problems += [f"left in the state root: {name}" for name in left]
     assert not problems, "\n".join(problems)
 

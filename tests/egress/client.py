@@ -7,7 +7,7 @@ import struct
 import sys
 import time
 
-TIMEOUT = 8
+TIMEOUT = float(os.environ.get("PATIENCE", 60))  # a busy host takes its time
 
 
 def context():
@@ -194,7 +194,7 @@ def crowd(target, port, host, count):
         connection.connect_ex((address, int(port)))
     good = 0
     for connection in connections:
-        connection.settimeout(30)
+        connection.settimeout(TIMEOUT)
     for connection in connections:
         connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     for connection in connections:

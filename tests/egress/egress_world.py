@@ -138,13 +138,14 @@ class World:
                 shutil.copy(folder / name, place)
             names = [RESOLVER] if namespace is self.internet else []
             (place / "files").symlink_to(folder / "files")
-            server = namespace.start("/usr/bin/python3", CHECKOUT / "tests/support/internet.py", place, *names, stdout=subprocess.PIPE, text=True)
+            server = namespace.start("/usr/bin/python3", CHECKOUT / "tests/support/internet.py", place, *names,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self._servers.append(server)
             assert server.stdout.readline() == "ready\n"
 
     def close(self):
         for server in self._servers:
-            server.terminate()
+            server.stdin.close()
             server.wait()
             server.stdout.close()
         self.host.close()
@@ -204,7 +205,7 @@ class Running:
     def audit(self):
         return [json.loads(line) for line in self._audit.read_text().splitlines()] if self._audit.exists() else []
 
-    def finish(self, timeout=60):
+    def finish(self, timeout=300):
         out, err = self._process.communicate(timeout=timeout)
         return Outcome(self._process.returncode, out, err, self.audit(), self._world.log()[self._before[0]:],
                        self._world.log("host")[self._before[1]:])

@@ -2,7 +2,6 @@
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -39,7 +38,7 @@ def ask(running):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 def test_without_the_broker_there_is_no_network(sandboxes, end):
-    running = sandboxes.start("/usr/bin/python3", "-c", LOOP, allow=["pypi.org"])
+    running = sandboxes.start("/usr/bin/python3", "-c", LOOP, allow=["pypi.org"], env={"PATIENCE": "5"})
     assert ask(running) == ["HTTP/1.1 200 OK", "True"]
     pid = running.broker_pid()
     os.kill(pid, end)
@@ -89,8 +88,8 @@ def test_more_connections_than_allowed(sandboxes):
 
 
 def test_slow_clients_are_ended(sandboxes):
-    outcome = sandboxes.client("slow", "pypi.org", 80, 6, allow=["pypi.org"], limits={"head": 1000})
-    assert outcome.answer["got"] < 5 and outcome.reasons(verdict="refused") == ["head_timed_out"]
+    outcome = sandboxes.client("slow", "pypi.org", 80, 60, allow=["pypi.org"], limits={"head": 1000})
+    assert outcome.answer["got"] < 60 and outcome.reasons(verdict="refused") == ["head_timed_out"]
 
 
 def test_slow_clients_do_not_keep_others_out(sandboxes):
@@ -126,13 +125,13 @@ def test_a_limit_of_bytes(sandboxes):
 
 def test_a_rate_of_bytes(sandboxes):
     def seconds(limits):
-        begin = time.monotonic()
         outcome = sandboxes.client("raw", "pypi.org", 80, r"GET /bytes/3000000 HTTP/1.1\r\nHost: pypi.org\r\n\r\n", allow=["pypi.org"],
                                    limits=limits)
         assert len(outcome.answer["got"]) > 3_000_000
-        return time.monotonic() - begin
+        return next(line["duration"] for line in outcome.audit if line["protocol"] == "http")
 
-    assert seconds({"bytes_per_second": 1_000_000}) > seconds({}) + 1.5
+    assert seconds({"bytes_per_second": 1_000_000}) > 2.5
+    assert any(seconds({}) < 2.5 for _ in range(3))
 
 
 def test_a_rate_of_queries(sandboxes):
@@ -209,7 +208,8 @@ def test_even_with_capabilities_there_is_no_way_out(sandboxes):
     """A program that may change routes and send raw packets has a namespace that leads nowhere."""
     script = "ip route flush table local; ip route add default dev lo; ip link add v type veth peer name w; ip link set v up; " \
              "exec /usr/bin/python3 $0 http 66.66.66.66 80 pypi.org"
-    outcome = sandboxes.run("sh", "-c", script, str(HERE / "client.py"), allow=["pypi.org"], flags=["--weak"])
+    outcome = sandboxes.run("sh", "-c", script, str(HERE / "client.py"), allow=["pypi.org"], flags=["--weak"],
+                            env={"PATIENCE": "5"})
     assert '"got": null' in outcome.out and not outcome.requests("connection")
 
 

@@ -11,7 +11,7 @@ def ca(world):
 
 
 def pip(sandboxes, ca, target, **options):
-    return sandboxes.run(*PIP, "--retries", "0", "--timeout", "5", "--target", target, "demo-package", env={"PIP_CERT": str(ca)}, **options)
+    return sandboxes.run(*PIP, "--retries", "0", "--timeout", "60", "--target", target, "demo-package", env={"PIP_CERT": str(ca)}, **options)
 
 
 @pytest.mark.parametrize("flags", [[], ["--proxy"]])

@@ -3,11 +3,10 @@
 namespace of its own. ADDRESS is the name server's.
 
 FOLDER has zone.json (name -> addresses), files/HOST/PATH (what web servers have), cert.pem and key.pem; requests.jsonl gets a
-line for whatever arrives, before it is answered. Prints "ready" when all listen.
+line for whatever arrives, before it is answered. Prints "ready" when all listen; ends with its standard input.
 """
 import asyncio
 import json
-import os
 import pathlib
 import socket
 import ssl
@@ -183,9 +182,10 @@ async def main():
         for port in (443, 8443):
             await asyncio.start_server(serve_web, address, port, ssl=tls_context(), **options)
         await asyncio.start_server(serve_banner, address, 22, **options)
+    ended = asyncio.Event()
+    loop.add_reader(0, ended.set)  # whoever started it is gone
     print("ready", flush=True)
-    await asyncio.Event().wait()
+    await ended.wait()
 
 
-os.setpgrp()
 asyncio.run(main())

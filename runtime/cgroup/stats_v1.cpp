@@ -39,11 +39,9 @@ Result<> read_usage_all(CpuStats& cpu, const StatsReader& reader)
 
 Result<> read_cpu_use(CpuStats& cpu, const StatsReader& reader)
 {
-    // In ticks of USER_HZ, which is 100 on every architecture that containers run on; Linux 4.8 and later count finer.
+    // In ticks of USER_HZ, which is 100 on every architecture that containers run on.
     constexpr uint64_t tick = 10'000'000;
     TRY(reader.fill(cpu.total, "cpuacct.usage"));
-    TRY(reader.fill(cpu.user, "cpuacct.usage_user"));
-    TRY(reader.fill(cpu.kernel, "cpuacct.usage_sys"));
     TRY(reader.fill(std::array{KeyedCount{"user", &cpu.user, tick}, KeyedCount{"system", &cpu.kernel, tick}}, "cpuacct.stat"));
     std::string text = TRY(reader.text("cpuacct.usage_percpu")).value_or("");
     for (auto word : words_of(trim(text)))

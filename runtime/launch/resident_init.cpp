@@ -9,6 +9,7 @@
 #include "kernel/terminal.hpp"
 #include "launch/executable.hpp"
 #include "launch/process_start.hpp"
+#include "setup/landlock.hpp"
 
 #include <array>
 #include <fcntl.h>
@@ -221,16 +222,22 @@ Result<> be_resident(StartContext& context, const ResidentRequest& request)
     TRY(kernel::set_dumpable(false));
     TRY(kernel::set_process_name("brig-init"));
     auto signals = TRY(kernel::SignalQueue::open());
-    std::vector<Fd> directories;
+    std::vector<Fd> opened;
+    for (const auto& path : request.directories)
+        opened.push_back(TRY(kernel::open_at(kernel::working_directory, path, O_PATH | O_DIRECTORY)));
+    if (request.network)
+        for (const char* path : {"/proc/self/ns/net", "/proc/self/ns/user"})
+            opened.push_back(TRY(kernel::open_at(kernel::working_directory, path, O_RDONLY)));
     std::vector<int> numbers;
-    for (const auto& path : request.directories) {
-        directories.push_back(TRY(kernel::open_at(kernel::working_directory, path, O_PATH | O_DIRECTORY)));
-        numbers.push_back(directories.back().get());
-    }
+    for (const auto& fd : opened)
+        numbers.push_back(fd.get());
     // A root without terminals is fine until somebody wants one.
     auto terminals = kernel::open_at(kernel::working_directory, "/dev/pts", O_RDONLY | O_DIRECTORY);
+    // Once and for all programs, while nothing has run here that could have changed what the paths mean.
+    for (const auto& rules : context.process.landlock)
+        TRY_DURING("apply the policy's Landlock rules", setup::apply_landlock(rules));
     TRY(context.channel.send(MessageKind::resident, {}, numbers));
-    directories.clear();
+    opened.clear();
     return ResidentLoop(context, signals, terminals ? FdRef(*terminals) : FdRef(-1)).run();
 }
 

@@ -33,7 +33,7 @@ Json approval_request(const Request& request, const Program* program, std::strin
     document.set("verb", Json::string(verb))
         .set("sandbox_id", Json::string(request.id))
         .set("policy", request.policy.empty() ? Json() : Json::string(request.policy))
-        .set("root", Json::string(request.root))
+        .set("root", Json::string(request.source))
         .set("workspace", request.workspace.empty() ? Json() : Json::string(request.workspace))
         .set("artifacts", request.artifacts.empty() ? Json() : Json::string(request.artifacts))
         .set("traceparent", request.traceparent.empty() ? Json() : Json::string(request.traceparent));

@@ -69,11 +69,21 @@ Json host_folder(const Request& request, std::string_view destination, const std
     return mount(destination, "bind", source, options);
 }
 
+// In a user namespace the files belong to those inside to whom they belong outside.
+Result<Json> root_mount(const Request& request)
+{
+    Json mount = TRY(Json::parse(request.root_mount));
+    Json options = Json::copy_of(mount.view().member("options"));
+    if (request.ids)
+        options.append(Json::string("idmap"));
+    mount.set("options", std::move(options));
+    return mount;
+}
+
 Result<Json> mounts(const Request& request)
 {
     Json list = Json::array();
-    if (!request.root_mount.empty())
-        list.append(TRY(Json::parse(request.root_mount)));
+    list.append(TRY(root_mount(request)));
     list.append(mount("/proc", "proc", "proc", {"nosuid", "nodev", "noexec"}));
     list.append(mount("/dev", "tmpfs", "tmpfs", {"nosuid", "noexec", "mode=755", "size=65536"}));
     list.append(mount("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}));

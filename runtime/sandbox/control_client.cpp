@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 namespace brig::sandbox {
 
@@ -127,7 +128,8 @@ void ControlClient::attach(ControlMessage& message)
     Job* session = m_server.sandbox().find_job(m_server.session());
     if (session == nullptr) {
         JobRequest request{.program = std::move(message.program), .owner = this};
-        m_server.set_session(m_server.sandbox().start_job(std::move(request)));
+        m_job = m_server.sandbox().start_job(std::move(request));
+        m_server.set_session(m_job);
         return;
     }
     m_job = session->number;
@@ -138,8 +140,13 @@ void ControlClient::attach(ControlMessage& message)
 Result<> ControlClient::to_terminal(const ControlMessage& message)
 {
     Job* session = m_server.sandbox().find_job(m_job);
-    if (session == nullptr || !session->input)
-        return {}; // it has just ended
+    if (session == nullptr)
+        return {};         // it has just ended
+    if (!session->input) { // it has not begun yet
+        if (message.kind == ControlKind::input)
+            m_early_keys += message.text;
+        return {};
+    }
     if (message.kind == ControlKind::resize)
         return kernel::set_terminal_size(session->input, {message.rows, message.columns});
     // What a full terminal does not take is lost, as on a serial line: keys are few.
@@ -197,6 +204,14 @@ Result<> ControlClient::obey_sandbox(const ControlMessage& message)
 }
 
 // ---- what a job says ---------------------------------------------------------------------------------------------------------
+
+void ControlClient::started(uint64_t number)
+{
+    m_job = number;
+    Job* job = m_server.sandbox().find_job(number);
+    if (job != nullptr && job->input && !m_early_keys.empty())
+        (void)kernel::write_available(job->input, std::exchange(m_early_keys, {}));
+}
 
 void ControlClient::take(StreamName stream, std::string_view bytes)
 {

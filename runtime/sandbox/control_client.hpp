@@ -24,7 +24,7 @@ public:
     void say_done() { send({.kind = ControlKind::done}); }
 
     bool has_room() const override { return m_queue.empty(); }
-    void started(uint64_t number) override { m_job = number; }
+    void started(uint64_t number) override;
     void take(StreamName stream, std::string_view bytes) override;
     void ended(Outcome outcome) override;
     void replaced() override;
@@ -51,6 +51,7 @@ private:
     std::deque<Packet> m_queue;
     std::optional<NewFile> m_new_file;
     std::string m_new_path;
+    std::string m_early_keys; // typed before the terminal was there
     uint64_t m_job = 0;
     bool m_whole = false;
     bool m_gone = false;

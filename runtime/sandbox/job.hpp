@@ -37,6 +37,7 @@ struct Job {
     uint64_t number = 0;
     JobOwner* owner = nullptr; // may be null: it has gone away
     bool terminal = false;
+    bool detailed = false; // its outcome has output and metrics
     Fd pidfd;
     std::string code_file;     // in /tmp, until the program has ended; empty: none
     Fd input;                  // a terminal's master

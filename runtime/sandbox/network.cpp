@@ -75,7 +75,7 @@ Result<std::string> resolver_file(const std::string& state_root)
     return path;
 }
 
-Result<SandboxNetwork> SandboxNetwork::open(const Request& request, pid_t init)
+Result<SandboxNetwork> SandboxNetwork::open(const Request& request, FdRef network_namespace, FdRef user_namespace)
 {
     constexpr size_t largest_configuration = 64 << 10;
     egress::BrokerRequest broker;
@@ -87,8 +87,8 @@ Result<SandboxNetwork> SandboxNetwork::open(const Request& request, pid_t init)
     broker.limits.connections = limits.connections > 0 ? limits.connections : broker.limits.connections;
     broker.limits.bytes = limits.bytes;
     broker.limits.bytes_per_second = limits.bytes_per_second;
-    Fd network_namespace = TRY(kernel::open_at(kernel::working_directory, fmt::format("/proc/{}/ns/net", init), O_RDONLY));
-    auto listeners = TRY(egress::prepare_namespace({.network_namespace = network_namespace}, broker.rules));
+    egress::NamespaceRequest place{.network_namespace = network_namespace, .user_namespace = user_namespace};
+    auto listeners = TRY(egress::prepare_namespace(place, broker.rules));
     auto started = TRY(egress::Broker::start(std::move(broker), std::move(listeners)));
     TRY(kernel::set_nonblocking(started.audit()));
     return SandboxNetwork(std::move(started));

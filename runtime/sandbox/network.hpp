@@ -13,7 +13,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 
 namespace brig::sandbox {
 
@@ -29,8 +28,8 @@ public:
     // Each decision as the broker tells it.
     using Report = std::function<void(const Json&)>;
 
-    // `init` is in the sandbox's network namespace, and nothing of the sandbox's runs yet.
-    static Result<SandboxNetwork> open(const Request& request, pid_t init);
+    // Nothing of the sandbox's runs yet. The user namespace is for callers who are not the host's root; otherwise invalid.
+    static Result<SandboxNetwork> open(const Request& request, FdRef network_namespace, FdRef user_namespace);
 
     FdRef decisions() const { return m_broker.audit(); }
     bool over() const { return m_over; }

@@ -53,8 +53,9 @@ struct RequestedNetwork {
 
 struct Request {
     std::string id;
-    std::string root;       // host path of the root file system
-    std::string root_mount; // JSON of the mount that takes its place, an image's overlay; empty: none
+    std::string source;     // image or folder, for people
+    std::string root;       // host path of an empty folder on which the root is mounted
+    std::string root_mount; // JSON of that mount: an overlay of the image or the folder
     std::string workspace;  // host path; empty: a tmpfs
     bool workspace_writable = true;
     std::string artifacts;                // host path; empty: none

@@ -2,12 +2,10 @@
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
-#include "cgroup/limit_events.hpp"
-#include "cgroup/stats.hpp"
+#include "cgroup/usage.hpp"
 #include "kernel/file_events.hpp"
 #include "kernel/file_space.hpp"
 #include "kernel/files.hpp"
-#include "kernel/path_in_root.hpp"
 #include "kernel/process.hpp"
 #include "kernel/procfs.hpp"
 #include "launch/protocol.hpp"
@@ -28,22 +26,6 @@ Result<std::string> name_of_supervisor()
     return fmt::format("{}:{}", kernel::process_id(), stat.start_time);
 }
 
-// The root belongs to the host's root: in a user namespace nobody could make them.
-Result<> make_mount_points(const Request& request)
-{
-    if (!request.ids || !request.root_mount.empty())
-        return {};
-    Fd root = TRY(kernel::open_at(kernel::working_directory, request.root, O_PATH | O_DIRECTORY));
-    std::vector<std::string> places = {"/proc", "/dev", temporary_path, workspace_path};
-    if (!request.artifacts.empty())
-        places.emplace_back(artifacts_path);
-    for (const auto& place : places)
-        (void)TRY(kernel::ensure_directory_in_root(root, place, 0755));
-    if (request.network.open)
-        (void)TRY(kernel::ensure_file_in_root(root, "/etc/resolv.conf", 0644));
-    return {};
-}
-
 } // namespace
 
 Result<Sandbox> Sandbox::create(const container::Context& context, Request request, Audit audit, Life life, FdRef lease)
@@ -52,11 +34,10 @@ Result<Sandbox> Sandbox::create(const container::Context& context, Request reque
     Json configuration = TRY(container_configuration(sandbox.m_request, TRY(name_of_supervisor())));
     container::CreateRequest create;
     create.id = sandbox.m_request.id;
-    create.bundle = std::string(parent_path(sandbox.m_request.root));
+    create.bundle = sandbox.m_request.root;
     create.config_text = configuration.to_text();
     create.start_by = container::StartBy::handle;
-    TRY_DURING("make mount points in the root file system", make_mount_points(sandbox.m_request));
-    create.resident = launch::ResidentRequest{{workspace_path, temporary_path}, lease};
+    create.resident = launch::ResidentRequest{{workspace_path, temporary_path}, sandbox.m_request.network.open, lease};
     sandbox.m_container = TRY(container::create(context, std::move(create)));
     auto begun = sandbox.begin();
     if (!begun) {
@@ -67,14 +48,19 @@ Result<Sandbox> Sandbox::create(const container::Context& context, Request reque
     return sandbox;
 }
 
-// The network first: nothing of the sandbox's runs before the init serves.
 Result<> Sandbox::begin()
 {
+    constexpr size_t watched = 2;
+    auto opened = TRY(m_container->launched.start_resident());
+    if (opened.size() != watched + (m_request.network.open ? 2 : 0))
+        return failure(ErrorKind::internal, "the init opened other files than it was told to");
+    // No program has run yet.
     if (m_request.network.open)
-        m_network.emplace(TRY_DURING("open the network", SandboxNetwork::open(m_request, m_container->record.pid)));
-    m_directories = TRY(m_container->launched.start_resident());
-    if (m_directories.size() != 2)
-        return failure(ErrorKind::internal, "the init opened other directories than it was told to");
+        m_network.emplace(
+            TRY_DURING("open the network", SandboxNetwork::open(m_request, opened[watched],
+                                                                m_context->rootless ? FdRef(opened[watched + 1]) : FdRef(-1))));
+    opened.resize(watched);
+    m_directories = std::move(opened);
     return {};
 }
 
@@ -83,7 +69,15 @@ void Sandbox::read_network(bool last)
 {
     if (!m_network)
         return;
-    auto report = [this](const Json& decision) { note("network", Json::copy_of(decision.view())); };
+    // The line has its own time, sandbox and event already.
+    auto report = [this](const Json& decision) {
+        Json details = Json::object();
+        decision.view().for_each_member([&](std::string_view name, JsonView value) {
+            if (name != "time" && name != "event" && name != "sandbox")
+                details.set(name, Json::copy_of(value));
+        });
+        note("network", std::move(details));
+    };
     if (last)
         m_network->close(report);
     else
@@ -120,18 +114,13 @@ Result<Metrics> Sandbox::metrics() const
 {
     constexpr uint64_t millisecond = 1'000'000;
     Metrics metrics;
-    auto stats = TRY(cgroup::read_stats(m_container->record.cgroups));
-    metrics.cpu_user_ms = stats.cpu.user.value_or(0) / millisecond;
-    metrics.cpu_system_ms = stats.cpu.kernel.value_or(0) / millisecond;
-    metrics.memory_peak_bytes = stats.memory.memory.peak.value_or(0);
-    uint64_t peak = stats.pids.peak.value_or(0);
-    metrics.pids_peak = peak > 0 ? peak - 1 : 0; // without the init
-    for (const auto& count : stats.block_io.service_bytes) {
-        if (count.operation == "Read")
-            metrics.io_read_bytes += count.value;
-        if (count.operation == "Write")
-            metrics.io_write_bytes += count.value;
-    }
+    auto usage = TRY(cgroup::read_usage(m_container->record.cgroups));
+    metrics.cpu_user_ms = usage.cpu_user / millisecond;
+    metrics.cpu_system_ms = usage.cpu_kernel / millisecond;
+    metrics.memory_peak_bytes = usage.memory_peak;
+    metrics.pids_peak = usage.pids_peak > 0 ? usage.pids_peak - 1 : 0; // without the init
+    metrics.io_read_bytes = usage.io_read;
+    metrics.io_write_bytes = usage.io_written;
     metrics.disk_used_bytes = disk_used();
     return metrics;
 }

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "container/lifecycle.hpp"
 #include "sandbox/audit.hpp"
+#include "sandbox/end_reason.hpp"
 #include "sandbox/event_loop.hpp"
 #include "sandbox/job.hpp"
 #include "sandbox/network.hpp"
@@ -93,6 +94,9 @@ private:
     void read_output(uint64_t number, StreamName stream);
     void end_job(Job& job);
     void kill_everything();
+    void note_counts_before(Job& job) const;
+    EndFacts facts_of(const Job& job) const;
+    void fill_metrics(const Job& job, Metrics& target) const;
     Outcome outcome_of(Job& job);
     bool disk_is_full() const;
     uint64_t disk_used() const;

@@ -3,7 +3,7 @@
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
-#include "cgroup/limit_events.hpp"
+#include "cgroup/usage.hpp"
 #include "kernel/file_events.hpp"
 #include "kernel/file_system_ids.hpp"
 #include "kernel/files.hpp"
@@ -63,14 +63,9 @@ uint64_t Sandbox::start_job(JobRequest request)
     job.terminal = request.program.terminal;
     job.timeout = request.timeout;
     job.begin_microseconds = kernel::monotonic_microseconds();
-    if (m_life == Life::until_removed) {
-        if (auto before = metrics())
-            job.before = *before;
-        if (auto before = cgroup::read_limit_events(m_container->record.cgroups)) {
-            job.oom_kills_before = before->oom_kills;
-            job.pids_refusals_before = before->pids_refusals;
-        }
-    }
+    job.detailed = request.keep_output;
+    if (m_life == Life::until_removed)
+        note_counts_before(job);
     if (request.timeout > 0)
         job.deadline = kernel::monotonic_milliseconds() + request.timeout;
     Result<> sent;
@@ -83,6 +78,16 @@ uint64_t Sandbox::start_job(JobRequest request)
         end_job(job);
     }
     return number;
+}
+
+void Sandbox::note_counts_before(Job& job) const
+{
+    if (auto before = job.detailed ? metrics() : Metrics{})
+        job.before = *before;
+    if (auto before = cgroup::read_limit_events(m_container->record.cgroups)) {
+        job.oom_kills_before = before->oom_kills;
+        job.pids_refusals_before = before->pids_refusals;
+    }
 }
 
 Result<> Sandbox::send_order(JobRequest& request, Job& job)
@@ -281,6 +286,32 @@ void Sandbox::job_ended(const launch::Received& message)
         read_output(end->number, stream);
 }
 
+EndFacts Sandbox::facts_of(const Job& job) const
+{
+    EndFacts facts{.decided = job.decided, .status = *job.status};
+    // Limits are no reason of a success.
+    if (job.decided || (!job.status->signaled && job.status->value == 0))
+        return facts;
+    if (auto events = cgroup::read_limit_events(m_container->record.cgroups)) {
+        facts.oom_kills = events->oom_kills - job.oom_kills_before;
+        facts.pids_refusals = events->pids_refusals - job.pids_refusals_before;
+    }
+    facts.disk_full = disk_is_full();
+    return facts;
+}
+
+void Sandbox::fill_metrics(const Job& job, Metrics& target) const
+{
+    auto now = metrics();
+    if (!now)
+        return m_context->log.warning(now.error().message());
+    target = *now;
+    target.cpu_user_ms -= job.before.cpu_user_ms;
+    target.cpu_system_ms -= job.before.cpu_system_ms;
+    target.io_read_bytes -= job.before.io_read_bytes;
+    target.io_write_bytes -= job.before.io_write_bytes;
+}
+
 Outcome Sandbox::outcome_of(Job& job)
 {
     Outcome outcome;
@@ -293,13 +324,7 @@ Outcome Sandbox::outcome_of(Job& job)
         outcome.message = job.not_started->message();
         return outcome;
     }
-    EndFacts facts{.decided = job.decided, .status = *job.status};
-    if (auto events = cgroup::read_limit_events(m_container->record.cgroups)) {
-        facts.oom_kills = events->oom_kills - job.oom_kills_before;
-        facts.pids_refusals = events->pids_refusals - job.pids_refusals_before;
-    }
-    facts.disk_full = disk_is_full();
-    outcome.reason = end_reason(facts);
+    outcome.reason = end_reason(facts_of(job));
     outcome.exit_code = outcome.reason == Reason::timeout ? -1 : job.status->as_exit_code();
     outcome.signal = job.status->signaled ? job.status->value : 0;
     outcome.message = end_message(outcome.reason, m_request, job.timeout, *job.status);
@@ -309,15 +334,8 @@ Outcome Sandbox::outcome_of(Job& job)
     read_network(m_life == Life::one_program);
     if (m_network)
         outcome.network = m_network->so_far();
-    if (auto now = metrics()) {
-        outcome.metrics = *now;
-        outcome.metrics.cpu_user_ms -= job.before.cpu_user_ms;
-        outcome.metrics.cpu_system_ms -= job.before.cpu_system_ms;
-        outcome.metrics.io_read_bytes -= job.before.io_read_bytes;
-        outcome.metrics.io_write_bytes -= job.before.io_write_bytes;
-    } else {
-        m_context->log.warning(now.error().message());
-    }
+    if (job.detailed)
+        fill_metrics(job, outcome.metrics);
     return outcome;
 }
 

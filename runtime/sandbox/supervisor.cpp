@@ -13,6 +13,7 @@
 #include "sandbox/sandbox.hpp"
 
 #include <csignal>
+#include <malloc.h>
 
 namespace brig::sandbox {
 
@@ -145,6 +146,7 @@ Result<> serve(const container::Context& context, const Request& request, const 
         (void)sandbox.remove();
         return failure(std::move(listener).error());
     }
+    (void)::malloc_trim(0); // what making the container took is not needed while it lives
     ControlServer server(context, sandbox, std::move(*listener));
     TRY(kernel::send_message(report, launch::encode_error(Error(ErrorKind::internal, ""))));
     auto why = Watchman(sandbox, server, signals).watch();

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from brigtest.policies import Installed
 from brigtest.runtime import new_id
 from brigtest.waiting import wait_until
 
@@ -37,7 +38,7 @@ class Sandboxes:
         result = self.run_raw(*words, options=("--json", *options), **more)
         document = result.json()
         if code is not None:
-            assert result.code == code, result
+            assert result.code == code, document
         return document
 
     def shell(self, script, **more):
@@ -89,8 +90,11 @@ class Sandbox:
 
 
 @pytest.fixture
-def sandboxes(runtime, bundle):
+def sandboxes(runtime, bundle, workdir):
+    """Installed with its policies: a sandbox without one is not begun."""
     made = Sandboxes(runtime, bundle)
+    made.installed = Installed(workdir / "prefix")
+    runtime.binary = str(made.installed.binary)
     yield made
     made.close()
 

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import socket
 
 import pytest
 
@@ -119,25 +120,14 @@ def test_host_folders_belong_to_the_user_inside(sandboxes, workdir):
 # ---- policies -------------------------------------------------------------------------------------------------------------
 
 
-def write_policy(sandboxes, workdir, **members):
-    """A policy of the test's own in a copy of the program's folder: (arguments before the verb)."""
-    folder = workdir / "prefix"
-    if not folder.exists():
-        import shutil
-
-        from brigtest import settings
-        (folder / "bin").mkdir(parents=True)
-        shutil.copy(settings.runtime_binary(), folder / "bin/brig")
-        shutil.copytree(settings.CHECKOUT / "policies", folder / "share/brig/policies")
-        sandboxes.runtime.binary = str(folder / "bin/brig")
-    name = members.setdefault("name", "mine")
-    members.setdefault("description", "for a test")
-    (folder / f"share/brig/policies/{name}.json").write_text(json.dumps({"extends": "sandbox", **members}))
-    return ["--policy", name]
+def write_policy(sandboxes, **members):
+    """The options that choose a policy of the test's own."""
+    sandboxes.installed.write("mine", description="for a test", extends="sandbox", **members)
+    return ["--policy", "mine"]
 
 
 def test_limits_of_a_policy(sandboxes, workdir):
-    policy = write_policy(sandboxes, workdir, limits={"timeout": "300ms", "grace": "200ms", "output": "1KiB"})
+    policy = write_policy(sandboxes, limits={"timeout": "300ms", "grace": "200ms", "output": "1KiB"})
     assert sandboxes.shell("sleep 20", options=policy)["reason"] == "timeout"
     assert sandboxes.shell("sleep 20", options=[*policy, "--timeout", "0"])["reason"] == "timeout", "options only lower it"
     assert sandboxes.shell("head -c 5000 /dev/zero | tr '\\0' x", options=policy)["stdout_truncated"]
@@ -147,7 +137,7 @@ def test_limits_of_a_policy(sandboxes, workdir):
 
 
 def test_environment_of_a_policy(sandboxes, workdir):
-    policy = write_policy(sandboxes, workdir, env={"allow": ["PATH", "GOOD"], "set": {"FIXED": "1"}})
+    policy = write_policy(sandboxes, env={"allow": ["PATH", "GOOD"], "set": {"FIXED": "1"}})
     result = sandboxes.shell("env | sort", options=[*policy, "--env", "GOOD=1", "--env", "BAD=1", "--env", "FIXED=2"])
     names = [line.split("=")[0] for line in result["stdout"].splitlines()]
     assert "GOOD" in names and "BAD" not in names and "HOME" not in names
@@ -155,7 +145,7 @@ def test_environment_of_a_policy(sandboxes, workdir):
 
 
 def test_programs_of_a_policy(sandboxes, workdir, spawn):
-    sandbox = sandboxes.create(*write_policy(sandboxes, workdir, limits={"programs": 1}))
+    sandbox = sandboxes.create(*write_policy(sandboxes, limits={"programs": 1}))
     spawn(sandboxes.command("exec", sandbox.id, "sh", "-c", "> begun; sleep 20"))
     wait_until(lambda: sandbox.call("get", "begun").code == 0, "the program to begin")
     result = sandbox.shell("true")
@@ -163,7 +153,7 @@ def test_programs_of_a_policy(sandboxes, workdir, spawn):
 
 
 def test_sandboxes_of_a_policy(sandboxes, workdir):
-    policy = write_policy(sandboxes, workdir, limits={"sandboxes": 2})
+    policy = write_policy(sandboxes, limits={"sandboxes": 2})
     first = sandboxes.create(*policy)
     sandboxes.create(*policy)
     refused = sandboxes.run_raw("true", options=policy)
@@ -182,7 +172,7 @@ def approval(workdir, script):
 @pytest.mark.parametrize("script,why", [("echo no, never; exit 1", "no, never"), ("sleep 30", "no answer within 700 ms"),
                                         ("kill -9 $$", "exit status 137")])
 def test_what_is_not_approved_does_not_run(sandboxes, workdir, script, why):
-    policy = write_policy(sandboxes, workdir, approval=approval(workdir, script))
+    policy = write_policy(sandboxes, approval=approval(workdir, script))
     audit = workdir / "audit"
     result = sandboxes.run_raw("touch", "/workspace/ran", options=["--json", *policy, "--audit", audit])
     document = result.json()
@@ -192,7 +182,7 @@ def test_what_is_not_approved_does_not_run(sandboxes, workdir, script, why):
 
 
 def test_approval_sees_the_request(sandboxes, workdir):
-    policy = write_policy(sandboxes, workdir, approval=approval(workdir, f"cat > {workdir}/asked"))
+    policy = write_policy(sandboxes, approval=approval(workdir, f"cat > {workdir}/asked"))
     assert sandboxes.run("echo", "x", options=policy)["stdout"] == "x\n"
     asked = json.loads((workdir / "asked").read_text())
     assert (asked["verb"], asked["program"], asked["arguments"], asked["policy"]) == ("run", "echo", ["x"], "mine")
@@ -204,7 +194,7 @@ def test_approval_sees_the_request(sandboxes, workdir):
 
 
 def test_approval_command_that_is_not_there(sandboxes, workdir):
-    policy = write_policy(sandboxes, workdir, approval={"command": ["/nonexistent"], "timeout": "1s"})
+    policy = write_policy(sandboxes, approval={"command": ["/nonexistent"], "timeout": "1s"})
     assert sandboxes.shell("true", options=policy)["reason"] == "refused"
 
 
@@ -214,7 +204,7 @@ def test_unknown_policy(sandboxes):
 
 
 def test_shipped_policies(sandboxes):
-    for name in ("strict", "harombe", "kuro-pro", "kuro-sovereign", "toolkata", "kb-labs", "sandbox"):
+    for name in ("strict", "harombe", "kuro-pro", "kuro-sovereign", "kb-labs", "sandbox"):
         result = sandboxes.shell("echo $((6*7))", options=["--policy", name])
         assert (result["stdout"], result["success"]) == ("42\n", True), (name, result)
 
@@ -229,6 +219,34 @@ def test_audit_lines(sandboxes, workdir):
     assert len({line["sandbox_id"] for line in lines}) == 1
     assert lines[3]["reason"] == "timeout" and all(line["time"].endswith("Z") for line in lines)
     assert (audit.stat().st_mode & 0o777) == 0o600
+
+
+def test_audit_to_journald(sandboxes, workdir):
+    """toolkata's policy wants it: a sandbox without is not begun."""
+    refused = sandboxes.shell("true", options=["--policy", "toolkata"]) if not os.path.exists("/run/systemd/journal") else None
+    assert refused is None or (refused["reason"] == "setup_failed" and "journald" in refused["message"])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(workdir / "journal"))
+        journal.settimeout(20)
+        cover = (f'mount -t tmpfs run /run && mkdir -p /run/systemd/journal && touch /run/systemd/journal/socket && '
+                 f'mount --bind {workdir}/journal /run/systemd/journal/socket && exec "$@"')
+        sandboxes.runtime.prefix = ("unshare", "--mount", "--propagation", "slave", "sh", "-c", cover, "sh")
+        result = sandboxes.shell("true", options=["--policy", "toolkata"])
+        assert result["success"], result["message"]
+        entry = journal.recv(65536).decode()
+    fields = dict(line.split("=", 1) for line in entry.splitlines())
+    assert fields["SYSLOG_IDENTIFIER"] == "brig" and json.loads(fields["MESSAGE"])["event"] == "created"
+
+
+def test_landlock_of_a_policy(sandboxes, workdir):
+    """Rules hold for every program of a sandbox that stays, and were fixed before the first one ran."""
+    policy = write_policy(sandboxes, filesystem={"landlock": {
+        "read": ["/proc", "/etc", "/dev"], "readWrite": ["/workspace", "/dev/null"], "execute": ["/bin"]}})
+    sandbox = sandboxes.create(*policy)
+    result = sandbox.shell("echo x > /workspace/file && echo wrote; echo x > /tmp/file; cat /etc/passwd > /dev/null && echo read")
+    assert result["stdout"] == "wrote\nread\n" and "/tmp/file" in result["stderr"]
+    assert "/tmp/file" in sandbox.shell("echo x > /tmp/file")["stderr"]
+    assert sandboxes.shell("echo x > /tmp/file")["success"]
 
 
 def test_audit_that_cannot_be_written(sandboxes):

@@ -15,6 +15,7 @@
 #include "sandbox/policy_limits.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -187,28 +188,46 @@ Result<std::string> policy_name(const Arguments& arguments, const container::Con
     return settings.default_policy.empty() ? usual : settings.default_policy;
 }
 
-// A folder, or an image: its files, its variables and its user, should that be an ordinary one.
-Result<> read_root(sandbox::Request& request, const Arguments& arguments, const container::Context& context)
+// Whoever looks for it by path must be able to: not the folder itself, which may lie where a user namespace does not reach.
+Result<std::string> empty_root(const std::string& state_root)
 {
-    std::string name = arguments.text("image");
-    if (name.empty() == arguments.text("rootfs").empty())
-        return failure(
-            Error(ErrorKind::invalid, "the sandbox needs one root file system").with_hint("--image NAME or --rootfs DIR"));
-    if (name.empty()) {
-        request.root = TRY(folder("rootfs", arguments.text("rootfs")));
-        return {};
-    }
+    std::string path = join_path(state_root, ".sandbox-root");
+    TRY(kernel::make_directories(state_root, 0711));
+    if (auto made = kernel::make_directory(kernel::working_directory, path, 0755); !made && made.error().code() != EEXIST)
+        return failure(std::move(made).error());
+    return path;
+}
+
+// An image: its files, its variables and its user, should that be an ordinary one.
+Result<> use_image(sandbox::Request& request, const Arguments& arguments, const container::Context& context,
+                   const image::Upper& upper)
+{
     auto store = TRY(image::Store::open(TRY(store_root(arguments))));
-    auto found = TRY(store.find(name));
-    // Programs write elsewhere; only what brig makes at the start, mount points, goes here.
-    image::Upper upper;
-    upper.tmpfs_size = "1m";
+    auto found = TRY(store.find(request.source));
     request.root_mount = TRY(image::overlay_root(found, store.attributes(), upper)).to_text();
-    request.root = image::bundle_of_store(store) + "/rootfs";
     request.environment.insert(request.environment.end(), found.config.env.begin(), found.config.env.end());
     auto user = TRY(image::resolve_user(found, store.attributes(), found.config.user));
     if (user.uid != 0 && !context.rootless)
         request.user = {user.uid, user.gid};
+    return {};
+}
+
+Result<> read_root(sandbox::Request& request, const Arguments& arguments, const container::Context& context)
+{
+    std::string image = arguments.text("image");
+    std::string rootfs = TRY(folder("rootfs", arguments.text("rootfs")));
+    if (image.empty() == rootfs.empty())
+        return failure(
+            Error(ErrorKind::invalid, "the sandbox needs one root file system").with_hint("--image NAME or --rootfs DIR"));
+    request.root = TRY(empty_root(context.state_root));
+    // Programs write elsewhere; only what brig makes at the start, mount points, goes here.
+    image::Upper upper;
+    upper.tmpfs_size = "1m";
+    request.source = image.empty() ? rootfs : image;
+    if (!image.empty())
+        return use_image(request, arguments, context, upper);
+    auto attributes = context.rootless ? image::OverlayAttributes::user : image::OverlayAttributes::trusted;
+    request.root_mount = TRY(image::overlay_root(std::vector{rootfs}, attributes, upper)).to_text();
     return {};
 }
 

@@ -71,6 +71,12 @@ Error&& Error::with_code(int code) &&
     return std::move(*this);
 }
 
+Error&& Error::with_what(std::string what) &&
+{
+    m_what = std::move(what);
+    return std::move(*this);
+}
+
 Error&& Error::with_hint(std::string hint) &&
 {
     m_hint = std::move(hint);

@@ -39,6 +39,7 @@ public:
 
     Error&& with_kind(ErrorKind kind) &&;
     Error&& with_code(int code) &&;
+    Error&& with_what(std::string what) &&;
     Error&& with_hint(std::string hint) &&;
     // Names the step during which it happened; outer layers add theirs later.
     Error&& during(std::string step) &&;

@@ -79,9 +79,7 @@ namespace {
 void add_policies(plan::Plan& plan, const ChosenPolicies& chosen, std::vector<policy::Policy> policies)
 {
     plan.policy_filters = chosen.filters();
-    for (const auto& policy : policies)
-        if (policy.filesystem.landlock)
-            plan.process.landlock.push_back(*policy.filesystem.landlock);
+    plan.process.landlock = landlock_rules(policies);
     plan.policies = std::move(policies);
     plan.warnings.insert(plan.warnings.end(), chosen.warnings.begin(), chosen.warnings.end());
 }

@@ -168,10 +168,8 @@ Error explain_criu_failure(Error error, FdRef log_directory, const std::string& 
     if (errors.empty())
         errors = one_line(trim(last_words));
     std::string separator = errors.empty() ? "" : ": ";
-    Error explained(error.kind(), error.what() + separator + errors + place);
-    for (const auto& step : error.steps())
-        explained = Error(std::move(explained)).during(step);
-    return std::move(explained).with_code(error.code()).with_hint(error.hint());
+    std::string what = error.what() + separator + errors + place;
+    return std::move(error).with_what(std::move(what));
 }
 
 std::string criu_configuration(const std::vector<std::pair<std::string, std::string>>& annotations)

@@ -102,9 +102,7 @@ Result<plan::Process> plan_process(const ExecRequest& request, const spec::Spec&
     process.preserved_fds = request.preserved_fds;
     if (!process.console_size)
         process.console_size = request.console_size;
-    for (const auto& policy : policies)
-        if (policy.filesystem.landlock)
-            process.landlock.push_back(*policy.filesystem.landlock);
+    process.landlock = landlock_rules(policies);
     process.personality = container.linux->personality;
     process.new_session_keyring = record.own_keyring;
     return process;

@@ -63,6 +63,15 @@ Result<ChosenPolicies> choose_policies(const Context& context, const std::map<st
     return chosen;
 }
 
+std::vector<policy::Landlock> landlock_rules(const std::vector<policy::Policy>& policies)
+{
+    std::vector<policy::Landlock> rules;
+    for (const auto& policy : policies)
+        if (policy.filesystem.landlock)
+            rules.push_back(*policy.filesystem.landlock);
+    return rules;
+}
+
 Result<policy::HostLimits> read_host_limits(const std::vector<policy::Policy>& policies)
 {
     policy::HostLimits host;

@@ -30,6 +30,9 @@ struct ChosenPolicies {
 // Without any policy this costs one look for /etc/brig/config.json.
 Result<ChosenPolicies> choose_policies(const Context& context, const std::map<std::string, std::string>& annotations);
 
+// What the container's processes are restricted to by Landlock, a ruleset for each policy that has one.
+std::vector<policy::Landlock> landlock_rules(const std::vector<policy::Policy>& policies);
+
 Result<policy::HostLimits> read_host_limits(const std::vector<policy::Policy>& policies);
 
 // spec as it was read; changes are told to the log at level debug. Kind refused, naming both values.

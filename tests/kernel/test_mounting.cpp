@@ -128,10 +128,10 @@ Test(mounting, a_clone_shows_the_same_files_on_another_mount)
     auto directory = open_at(working_directory, scratch.path("source"), O_PATH);
     cr_expect_not(*is_mount_root(*directory));
     cr_expect_neq(*mount_id(*clone), *mount_id(*directory));
-    cr_expect_str_eq(read_file(*clone, "file", 100)->c_str(), "text");
+    cr_expect(read_file(*clone, "file", 100).value() == "text");
     auto by_descriptor = clone_mount(*directory, "", Recursion::none);
     expect_success(by_descriptor);
-    cr_expect_str_eq(read_file(*by_descriptor, "file", 100)->c_str(), "text");
+    cr_expect(read_file(*by_descriptor, "file", 100).value() == "text");
 }
 
 Test(mounting, a_link_is_cloned_or_followed)
@@ -205,7 +205,7 @@ Test(copy_tree, everything_but_sockets)
     cr_expect_eq(program->st_size, 100000);
     cr_expect_eq(program->st_mtim.tv_sec, status_at(*from, "directory/inner/program", 0)->st_mtim.tv_sec);
     cr_expect_eq(status_at(to, "directory/inner", 0)->st_mode & 07777, 01770u);
-    cr_expect_str_eq(read_link(to, "link")->c_str(), "/etc/shadow");
+    cr_expect(read_link(to, "link").value() == "/etc/shadow");
     cr_expect_eq(status_at(to, "null", 0)->st_rdev, makedev(1, 3));
     cr_expect(S_ISFIFO(status_at(to, "pipe", 0)->st_mode));
     cr_expect_not(status_at(to, "socket", 0).has_value());

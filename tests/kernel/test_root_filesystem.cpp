@@ -498,7 +498,7 @@ Test(root_filesystem, tmpcopyup)
                   "original\n700\n640\ntouch: /data/x: Read-only file system\n");
     bundle.mounts = R"({"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})";
     bundle.expect("echo changed > /data/inner/file; cat /data/link", "changed\n");
-    cr_expect_str_eq(bundle.read("rootfs/data/inner/file").c_str(), "original\n");
+    cr_expect(bundle.read("rootfs/data/inner/file") == "original\n");
 }
 
 Test(root_filesystem, a_read_only_dev_still_gets_its_devices)

@@ -32,7 +32,7 @@ LDFLAGS = $(SANITIZERS) -pie
 endif
 
 # Folders are layers: each may include only those before it.
-LAYERS = base kernel spec policy plan cgroup setup launch container image egress
+LAYERS = base kernel spec policy plan cgroup setup launch container image egress sandbox
 ARCHIVES = $(foreach layer,$(LAYERS),$(BUILD)/lib/$(layer).a)
 sources_of = $(wildcard runtime/$(1)/*.cpp)
 objects_of = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(call sources_of,$(1)))
@@ -48,8 +48,9 @@ all: $(BUILD)/brig $(BUILD)/brig-image ## build the runtime
 $(BUILD)/brig: $(BUILD)/brig.debug
 	objcopy --strip-all $< $@
 
-$(BUILD)/brig.debug: $(call objects_of,command) $(ARCHIVES)
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $(call objects_of,command) $(call reverse,$(ARCHIVES)) $(LDLIBS)
+BRIG_OBJECTS = $(call objects_of,command) $(call objects_of,command/sandbox)
+$(BUILD)/brig.debug: $(BRIG_OBJECTS) $(ARCHIVES)
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $(BRIG_OBJECTS) $(call reverse,$(ARCHIVES)) $(LDLIBS)
 
 # Images are unpacked by a program of its own: no other start pays for its libraries. libarchive, nettle and zstd are linked
 # into it; ISA-L has no static archive.
@@ -155,7 +156,7 @@ $(ATTACKS): $(BUILD)/tests/attacks/%: tests/security/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
 
-.PHONY: unit kernel-tests container-tests security-tests egress-tests endtoend-tests test test-reference
+.PHONY: unit kernel-tests container-tests security-tests egress-tests sandbox-tests endtoend-tests test test-reference
 unit: $(UNIT_PROGRAMS) ## run the unit tests of the pure layers (no root needed)
 	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
 
@@ -173,6 +174,9 @@ security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positiv
 image-tests: $(BUILD)/brig $(BUILD)/brig-image $(HELPERS) ## run the tests of images: formats, attacks, crashes, containers of images
 	BRIG=$(BRIG) $(PYTEST) -q tests/image
 
+sandbox-tests: $(BUILD)/brig $(HELPERS) $(EGRESS_RUN) ## run sandboxes under attack
+	BRIG=$(BRIG) $(PYTEST) -q tests/sandbox
+
 egress-tests: $(EGRESS_RUN) ## run the attacks on the network by domain, in a world of network namespaces
 	BUILD=$(abspath $(BUILD)) $(PYTEST) -q tests/egress
 
@@ -189,7 +193,7 @@ test: deps ## install what is missing, then run every test
 	$(MAKE) $(JOBS) all $(HELPERS) $(UNIT_PROGRAMS) $(BUILD)/tests/kernel $(EGRESS_RUN)
 	$(MAKE) unit kernel-tests
 	BRIG=$(BRIG) BUILD=$(abspath $(BUILD)) BRIG_TEST_IMAGES="$(QUICK_IMAGES)" $(PYTEST) -q tests/container tests/security \
-		tests/image tests/egress tests/endtoend tests/images tests/bench
+		tests/image tests/egress tests/sandbox tests/endtoend tests/images tests/bench
 
 # What the other tests need; the rest is made by test-images only, because that takes minutes.
 QUICK_IMAGES = busybox python shell

@@ -58,6 +58,8 @@ Result<int> show_help(const Program& program, std::span<char* const> words)
     const Verb* verb = find_verb(program, words.front());
     if (!verb)
         return failure(unknown_verb(program, words.front()));
+    if (verb->parts)
+        return show_help(*verb->parts, words.subspan(1));
     TRY(print(verb_help(*verb, program.name)));
     return 0;
 }
@@ -106,6 +108,19 @@ Result<int> run_verb_line(const Verb& verb, const CommandLine& line, int& failur
     return verb.run({line.globals, arguments, std::move(log)});
 }
 
+// "brig sandbox run ...": what follows the part's name is its own.
+Result<int> run_part(const Program& program, const CommandLine& line, int& failure_code)
+{
+    std::string_view name = line.verb_words.empty() ? std::string_view("--help") : line.verb_words.front();
+    if (name == "--help" || name == "-h" || name == "help")
+        return show_help(program, line.verb_words.subspan(std::min<size_t>(line.verb_words.size(), 1)));
+    const Verb* part = find_verb(program, name);
+    if (!part)
+        return failure(unknown_verb(program, name));
+    return run_verb_line(*part, {program, line.argv, line.envp, line.verb_words.subspan(1), line.globals, line.output},
+                         failure_code);
+}
+
 Result<int> run_command_line(const CommandLine& line, int& failure_code)
 {
     if (line.globals.flag("version")) {
@@ -121,6 +136,8 @@ Result<int> run_command_line(const CommandLine& line, int& failure_code)
     const Verb* verb = find_verb(line.program, name);
     if (!verb)
         return failure(unknown_verb(line.program, name));
+    if (verb->parts)
+        return run_part(*verb->parts, line, failure_code);
     return run_verb_line(*verb, line, failure_code);
 }
 

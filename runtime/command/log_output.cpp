@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "kernel/files.hpp"
 
 #include <ctime>
@@ -23,36 +24,11 @@ std::string_view level_name(LogLevel level)
 
 } // namespace
 
-namespace {
-
-// The length of the well-formed sequence (RFC 3629) at the beginning of the text, 0 when there is none.
-size_t sequence_length(std::string_view text)
-{
-    auto byte = [&](size_t index) { return static_cast<unsigned char>(text[index]); };
-    auto is_tail = [&](size_t index) { return index < text.size() && (byte(index) & 0xc0) == 0x80; };
-    unsigned char first = byte(0);
-    if (first < 0x80)
-        return 1;
-    if (first >= 0xc2 && first <= 0xdf)
-        return is_tail(1) ? 2 : 0;
-    if (first >= 0xe0 && first <= 0xef) {
-        bool overlong_or_surrogate = is_tail(1) && ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f));
-        return is_tail(1) && is_tail(2) && !overlong_or_surrogate ? 3 : 0;
-    }
-    if (first >= 0xf0 && first <= 0xf4) {
-        bool out_of_range = is_tail(1) && ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f));
-        return is_tail(1) && is_tail(2) && is_tail(3) && !out_of_range ? 4 : 0;
-    }
-    return 0;
-}
-
-} // namespace
-
 std::string valid_utf8(std::string_view text)
 {
     std::string valid;
     while (!text.empty()) {
-        size_t length = sequence_length(text);
+        size_t length = utf8_sequence_length(text);
         if (length > 0)
             valid += text.substr(0, length);
         else

@@ -19,6 +19,8 @@ struct Invocation {
     Result<container::Context> query_context() const; // for verbs that only ask
 };
 
+struct Program;
+
 struct Verb {
     std::string_view name = {};
     std::string_view summary = {}; // after "brig NAME - "
@@ -31,6 +33,8 @@ struct Verb {
     // The exit status, or the error that main reports.
     Result<int> (*run)(const Invocation&) = nullptr;
 
+    // The verbs of "brig sandbox" are a program of their own (command_line.hpp); nothing but name and summary counts then.
+    const Program* parts = nullptr;
     OptionOrder order = OptionOrder::anywhere;
     // The container's processes come to be in this call: the binary they could reach must be a sealed copy (CVE-2019-5736).
     bool needs_sealed_binary = false;
@@ -58,6 +62,7 @@ extern const Verb ps_verb;
 extern const Verb restore_verb;
 extern const Verb resume_verb;
 extern const Verb run_verb;
+extern const Verb sandbox_verb;
 extern const Verb spec_verb;
 extern const Verb start_verb;
 extern const Verb state_verb;

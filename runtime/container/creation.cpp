@@ -259,6 +259,7 @@ private:
         request.console_socket = m_request.console_socket;
         request.terminal_to_caller = m_request.terminal_to_caller;
         request.start_listener = listener;
+        request.resident = m_request.resident ? &*m_request.resident : nullptr;
         request.hook_state = [this](pid_t pid, launch::HookMoment moment) {
             Record record = m_record;
             record.pid = pid;

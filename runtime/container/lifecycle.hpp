@@ -40,6 +40,8 @@ struct CreateRequest {
     std::string notify_socket;                   // the service manager's ($NOTIFY_SOCKET); empty: none
     StartBy start_by = StartBy::socket;
     bool terminal_to_caller = false; // a terminal's master comes back in Created
+    // The init stays brig's own and runs programs for the caller (launch/resident_init.hpp); with StartBy::handle.
+    std::optional<launch::ResidentRequest> resident;
 };
 
 struct Created {

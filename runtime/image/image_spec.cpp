@@ -133,13 +133,20 @@ void leave_user_namespace_to_plan(Json& section)
 
 Result<Json> overlay_root(const Image& image, OverlayAttributes attributes, const Upper& upper)
 {
-    std::vector<std::string> lower;
     auto directories = image.layer_directories();
-    for (auto directory = directories.rbegin(); directory != directories.rend(); ++directory)
-        lower.push_back(escaped(*directory));
     // The kernel wants a second one when there is no upper.
-    if (lower.empty() || (lower.size() == 1 && upper.kind == Upper::Kind::none))
-        lower.push_back(escaped(join_path(image.store, std::string(empty_bundle) + "/rootfs")));
+    if (directories.empty() || (directories.size() == 1 && upper.kind == Upper::Kind::none))
+        directories.insert(directories.begin(), join_path(image.store, std::string(empty_bundle) + "/rootfs"));
+    return overlay_root(directories, attributes, upper);
+}
+
+Result<Json> overlay_root(const std::vector<std::string>& directories, OverlayAttributes attributes, const Upper& upper)
+{
+    std::vector<std::string> lower;
+    for (auto directory = directories.rbegin(); directory != directories.rend(); ++directory) {
+        TRY(check_path(*directory));
+        lower.push_back(escaped(*directory));
+    }
     std::vector<std::string> options = {"lowerdir=" + join(lower, ":")};
     if (upper.kind == Upper::Kind::directory) {
         TRY(check_path(upper.upper_directory));

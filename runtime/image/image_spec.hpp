@@ -30,6 +30,8 @@ struct Upper {
 
 // {"destination": "/", "type": "overlay", ...}. Kind invalid: a path that cannot stand in an overlay's options.
 Result<Json> overlay_root(const Image& image, OverlayAttributes attributes, const Upper& upper);
+// The same over folders that are no image's, lowest first.
+Result<Json> overlay_root(const std::vector<std::string>& directories, OverlayAttributes attributes, const Upper& upper);
 
 struct ProcessRequest {
     std::vector<std::string> args;         // instead of Cmd; Entrypoint stays in front

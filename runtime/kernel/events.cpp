@@ -8,13 +8,13 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 namespace brig::kernel {
 
 namespace {
 
 constexpr std::array not_queued = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGTTIN};
-constexpr size_t most_watches = 8;
 
 } // namespace
 
@@ -57,9 +57,7 @@ Result<std::optional<int>> SignalQueue::next() const
 
 Result<bool> wait_for_events(std::span<Watch> watches, int64_t milliseconds)
 {
-    std::array<struct pollfd, most_watches> entries = {};
-    if (watches.size() > entries.size())
-        return failure(ErrorKind::internal, "too many descriptors to wait for");
+    std::vector<struct pollfd> entries(watches.size());
     for (size_t index = 0; index < watches.size(); ++index) {
         const Watch& watch = watches[index];
         int events = (watch.for_reading ? POLLIN : 0) | (watch.for_writing ? POLLOUT : 0) | (watch.for_change ? POLLPRI : 0);

@@ -43,11 +43,16 @@ Result<Fd> open_event_counter()
     return Fd(fd);
 }
 
-int64_t monotonic_milliseconds()
+int64_t monotonic_microseconds()
 {
     struct timespec now = {};
     (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-    return int64_t(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+    return int64_t(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t monotonic_milliseconds()
+{
+    return monotonic_microseconds() / 1000;
 }
 
 void sleep_microseconds(int64_t microseconds)

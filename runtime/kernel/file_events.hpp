@@ -17,6 +17,7 @@ Result<std::string> read_from_start(FdRef file, size_t limit);
 Result<Fd> open_event_counter();
 
 int64_t monotonic_milliseconds();
+int64_t monotonic_microseconds();
 // For the few states that the kernel announces nowhere (FREEZING of cgroup v1).
 void sleep_microseconds(int64_t microseconds);
 

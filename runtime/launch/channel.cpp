@@ -7,8 +7,9 @@ namespace brig::launch {
 
 namespace {
 
-// The largest message is a seccomp program of 4096 instructions (32 KiB); errors are cut to less.
-constexpr size_t longest_message = 65536;
+// The largest are a seccomp program of 4096 instructions (32 KiB), and the arguments and the environment of a program that a
+// resident init runs; errors are cut to less. The kernel's usual bound for a packet is some 200 KiB.
+constexpr size_t longest_message = 160 << 10;
 
 } // namespace
 

@@ -375,6 +375,7 @@ void run_container_init(InitRequest request)
                        .console_socket = Fd(request.console_socket.get()),
                        .environment = request.plan.process.env};
     start.start_container_hooks = &request.plan.hooks.start_container;
+    start.resident = request.resident;
     InitContext context{request.plan, request.conversation, request, std::move(start), Fd(), 0};
     auto prepared = run_steps(context);
     if (!prepared)

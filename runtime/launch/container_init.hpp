@@ -6,6 +6,7 @@
 
 #include "base/fd.hpp"
 #include "launch/channel.hpp"
+#include "launch/resident_init.hpp"
 #include "plan/plan.hpp"
 
 #include <string>
@@ -23,6 +24,7 @@ struct InitRequest {
     bool terminal_to_caller = false;
     bool join_namespaces = false; // no intermediate process has done it
     HookState hook_state;
+    const ResidentRequest* resident = nullptr;
 };
 
 [[noreturn]] void run_container_init(InitRequest request);

@@ -218,7 +218,8 @@ Result<Launched> spawn_init(const LaunchRequest& request, const cgroup::Cgroup& 
                                        .console_socket = request.console_socket,
                                        .terminal_to_caller = request.terminal_to_caller,
                                        .join_namespaces = !namespaces_joined,
-                                       .hook_state = request.hook_state});
+                                       .hook_state = request.hook_state,
+                                       .resident = request.resident});
     });
     if (!spawned)
         return failure(unified.explain_join_failure(std::move(spawned).error()));
@@ -231,6 +232,19 @@ Result<> Launched::start()
 {
     TRY(channel.send(MessageKind::start));
     return wait_for_execve(channel);
+}
+
+Result<std::vector<Fd>> Launched::start_resident()
+{
+    TRY(channel.send(MessageKind::start));
+    auto answer = TRY(channel.receive());
+    if (!answer)
+        return init_ended(pidfd);
+    if (answer->kind == MessageKind::failed)
+        return failure(decode_error(answer->payload));
+    if (answer->kind != MessageKind::resident)
+        return failure(ErrorKind::internal, fmt::format("the init said {} after start", message_name(answer->kind)));
+    return std::move(answer->fds);
 }
 
 Result<> wait_for_execve(const Channel& channel)

@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "cgroup/cgroup.hpp"
 #include "launch/channel.hpp"
+#include "launch/resident_init.hpp"
 #include "plan/plan.hpp"
 #include "setup/net_devices.hpp"
 #include "setup/seccomp.hpp"
@@ -28,6 +29,8 @@ struct Launched {
 
     // Lets the init go on to execve; returns when that has happened, or with the init's error.
     Result<> start();
+    // Of a resident init: it serves from now on. Gives the descriptors of the directories that it was to open.
+    Result<std::vector<Fd>> start_resident();
 };
 
 // After `start` was sent: returns when execve has closed the channel, or with the init's error.
@@ -37,8 +40,9 @@ struct LaunchRequest {
     const plan::Plan& plan;
     FdRef console_socket{-1}; // the init sends the terminal there
     bool terminal_to_caller = false;
-    FdRef start_listener{-1};             // valid: the init waits there instead of on the channel
-    bool child_of_callers_parent = false; // CLONE_PARENT, for a forked worker of an event loop
+    FdRef start_listener{-1};                  // valid: the init waits there instead of on the channel
+    bool child_of_callers_parent = false;      // CLONE_PARENT, for a forked worker of an event loop
+    const ResidentRequest* resident = nullptr; // the init stays brig's own; process.args do not count
 
     // The state document for hooks, with the init's pid; called when hooks are to run.
     HookState hook_state;

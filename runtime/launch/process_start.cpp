@@ -13,6 +13,7 @@
 #include "setup/terminal.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 
 namespace brig::launch {
@@ -27,7 +28,8 @@ Result<kernel::Procfs*> StartContext::verified_procfs()
 Result<> close_other_descriptors(const StartContext& context, const std::vector<int>& also_kept)
 {
     std::vector<int> kept = also_kept;
-    for (int fd : {context.channel.socket().get(), context.start_listener.get(), context.console_socket.get()})
+    int lent = context.resident != nullptr ? context.resident->kept.get() : -1;
+    for (int fd : {context.channel.socket().get(), context.start_listener.get(), context.console_socket.get(), lent})
         if (fd >= 0)
             kept.push_back(fd);
     std::sort(kept.begin(), kept.end());
@@ -100,7 +102,7 @@ Result<> become_process(StartContext& context)
         TRY(setup::join_new_keyring(context.id));
     else if (process.new_session_keyring)
         TRY(setup::join_new_keyring(*TRY(context.verified_procfs()), context.id, process));
-    if (!context.terminal)
+    if (!context.terminal && context.resident == nullptr)
         TRY(setup::give_stdio_to_user(process));
     TRY(apply_labels_if_any(context));
     TRY(setup::complete_home(context.environment, process.uid));
@@ -119,7 +121,8 @@ Result<> become_process(StartContext& context)
     if (!entered)
         TRY(enter_working_directory(process));
     kernel::set_umask(process.umask);
-    context.executable = TRY(find_executable(process.args[0], context.environment));
+    if (context.resident == nullptr)
+        context.executable = TRY(find_executable(process.args[0], context.environment));
     return {};
 }
 
@@ -148,7 +151,8 @@ Result<> announce_ready(StartContext& context)
     if (context.terminal)
         TRY(setup::adopt_terminal(context.terminal->slave));
     // From here on the caller's end is no longer ours: `create` returns and its process ends.
-    TRY(kernel::set_parent_death_signal(0));
+    // A resident init ends with its supervisor; becoming another user has cleared that.
+    TRY(kernel::set_parent_death_signal(context.resident != nullptr ? SIGKILL : 0));
     TRY(context.channel.send(MessageKind::ready, {}, fds));
     context.terminal.reset();
     context.console_socket.reset();
@@ -185,10 +189,14 @@ Result<> prepare_execve(StartContext& context)
 Error announce_and_execute(StartContext& context)
 {
     auto ready = announce_ready(context);
-    if (ready)
+    if (ready && context.resident != nullptr)
+        ready = wait_for_start(context);
+    else if (ready)
         ready = prepare_execve(context);
     if (!ready)
         return std::move(ready).error();
+    if (context.resident != nullptr)
+        return run_resident_init(context, *context.resident);
     return kernel::execute(context.executable, context.process.args, context.environment);
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/procfs.hpp"
 #include "kernel/terminal.hpp"
 #include "launch/channel.hpp"
+#include "launch/resident_init.hpp"
 #include "plan/plan.hpp"
 #include "setup/seccomp.hpp"
 
@@ -27,7 +28,8 @@ struct StartContext {
     Fd console_socket;                          // this process's own copy
     std::vector<setup::SeccompProgram> filters; // in the order in which they are loaded: the bundle's, the policies'
     const std::vector<spec::Hook>* start_container_hooks = nullptr;
-    std::string hook_state; // for startContainer
+    std::string hook_state;                    // for startContainer
+    const ResidentRequest* resident = nullptr; // stays and runs programs instead of becoming one
 
     // Filled on the way.
     std::optional<kernel::TerminalPair> terminal;

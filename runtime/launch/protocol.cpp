@@ -1,8 +1,9 @@
 #include "launch/protocol.hpp"
 
+#include "base/bytes.hpp"
 #include "base/text.hpp"
 
-#include <cstring>
+#include <algorithm>
 
 namespace brig::launch {
 
@@ -15,12 +16,18 @@ std::string_view message_name(MessageKind kind)
     case MessageKind::hooks_done: return "hooks_done";
     case MessageKind::seccomp_program: return "seccomp_program";
     case MessageKind::start: return "start";
+    case MessageKind::run_program: return "run_program";
+    case MessageKind::signal_all: return "signal_all";
     case MessageKind::mount_source_needed: return "mount_source_needed";
     case MessageKind::root_ready: return "root_ready";
     case MessageKind::seccomp_listener: return "seccomp_listener";
     case MessageKind::ready: return "ready";
     case MessageKind::warning: return "warning";
     case MessageKind::failed: return "failed";
+    case MessageKind::resident: return "resident";
+    case MessageKind::program_runs: return "program_runs";
+    case MessageKind::program_failed: return "program_failed";
+    case MessageKind::program_ended: return "program_ended";
     }
     return "an unknown message";
 }
@@ -47,76 +54,39 @@ Result<> Sequence::accept(MessageKind kind)
 
 namespace {
 
-void append_number(std::string& bytes, uint32_t number)
-{
-    char raw[sizeof number];
-    std::memcpy(raw, &number, sizeof number);
-    bytes.append(raw, sizeof raw);
-}
-
 // Long foreign texts (a hook's output) are cut so that an error always fits a message.
-void append_text(std::string& bytes, std::string_view text)
+constexpr size_t longest_text = 8192;
+constexpr size_t most_steps = 4;
+
+std::string_view cut(std::string_view text)
 {
-    constexpr size_t longest = 8192;
-    text = text.substr(0, longest);
-    append_number(bytes, static_cast<uint32_t>(text.size()));
-    bytes += text;
+    return text.substr(0, longest_text);
 }
-
-class Reader {
-public:
-    explicit Reader(std::string_view bytes) : m_rest(bytes) {}
-
-    uint32_t number()
-    {
-        uint32_t value = 0;
-        if (m_rest.size() < sizeof value) {
-            m_rest = {};
-            return 0;
-        }
-        std::memcpy(&value, m_rest.data(), sizeof value);
-        m_rest.remove_prefix(sizeof value);
-        return value;
-    }
-
-    std::string text()
-    {
-        size_t announced = number(); // before the rest is measured: it moves on
-        size_t length = std::min(announced, m_rest.size());
-        std::string value(m_rest.substr(0, length));
-        m_rest.remove_prefix(length);
-        return value;
-    }
-
-private:
-    std::string_view m_rest;
-};
 
 } // namespace
 
 std::string encode_error(const Error& error)
 {
-    std::string bytes;
-    append_number(bytes, static_cast<uint32_t>(error.kind()));
-    append_number(bytes, static_cast<uint32_t>(error.code()));
-    append_text(bytes, error.what());
-    append_text(bytes, error.hint());
-    append_number(bytes, static_cast<uint32_t>(std::min<size_t>(error.steps().size(), 4)));
-    for (size_t index = 0; index < error.steps().size() && index < 4; index++)
-        append_text(bytes, error.steps()[index]);
-    return bytes;
+    ByteWriter writer;
+    writer.number(static_cast<uint64_t>(error.kind())).number(static_cast<uint32_t>(error.code()));
+    writer.text(cut(error.what())).text(cut(error.hint()));
+    size_t steps = std::min(error.steps().size(), most_steps);
+    writer.number(steps);
+    for (size_t index = 0; index < steps; index++)
+        writer.text(cut(error.steps()[index]));
+    return writer.take();
 }
 
 Error decode_error(std::string_view bytes)
 {
-    Reader reader(bytes);
-    auto kind = static_cast<ErrorKind>(std::min(reader.number(), static_cast<uint32_t>(ErrorKind::timed_out)));
+    ByteReader reader(bytes);
+    auto kind = static_cast<ErrorKind>(std::min(reader.number(), static_cast<uint64_t>(ErrorKind::timed_out)));
     int code = static_cast<int>(reader.number());
     std::string what = reader.text();
     std::string hint = reader.text();
     Error error = Error(kind, std::move(what)).with_code(code).with_hint(std::move(hint));
-    uint32_t steps = std::min<uint32_t>(reader.number(), 4);
-    for (uint32_t index = 0; index < steps; index++) {
+    uint64_t steps = std::min<uint64_t>(reader.number(), most_steps);
+    for (uint64_t index = 0; index < steps; index++) {
         Error outer = std::move(error).during(reader.text());
         error = std::move(outer);
     }

@@ -20,6 +20,7 @@
 //
 // The init may say `warning` at any time, and `failed {error}` instead of any of its messages; it ends after that. `start` comes
 // over this channel (run, exec, shim) or over a connection to start.sock (create, then start); `failed` goes the same way back.
+// A resident init (resident_init.hpp) does not call execve at `start`: its conversation goes on as drawn there.
 // exec uses the tail from seccomp_program on. The order of each side is a Sequence; anything else is an error of kind internal.
 #pragma once
 
@@ -43,6 +44,8 @@ enum class MessageKind : uint8_t {
     hooks_done,
     seccomp_program,
     start,
+    run_program, // these two to a resident init
+    signal_all,
     // from the init
     mount_source_needed,
     root_ready,
@@ -50,6 +53,10 @@ enum class MessageKind : uint8_t {
     ready,
     warning,
     failed,
+    resident, // these from a resident init
+    program_runs,
+    program_failed,
+    program_ended,
 };
 
 std::string_view message_name(MessageKind kind);

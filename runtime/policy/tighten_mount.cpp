@@ -77,7 +77,11 @@ BindMode mode_of(const Filesystem& filesystem, std::string_view destination)
 
 Result<> tighten_bind(spec::Mount& mount, const Policy& policy, Changes& changes)
 {
-    switch (mode_of(policy.filesystem, clean_path(mount.destination))) {
+    std::string destination = clean_path(mount.destination);
+    // The root itself, of an image: filesystem.readOnlyRoot is about that.
+    if (destination == "/" && mount.type == "overlay")
+        return {};
+    switch (mode_of(policy.filesystem, destination)) {
     case BindMode::read_write: return {};
     case BindMode::refused:
         return changes.refuse(place_of(mount), quoted(mount.source), "closes this place to mounts of files",

@@ -83,7 +83,11 @@ Result<> make_upper_directories(FdRef tmpfs, const kernel::OverlayRequest& reque
     // The upper directory is the root that everybody sees.
     struct stat below = TRY(kernel::status_at(kernel::working_directory, request.lower.front(), 0));
     Fd upper = TRY(kernel::open_at(tmpfs, "upper", O_RDONLY | O_DIRECTORY));
-    TRY(kernel::change_owner(upper, mapped_id(below.st_uid, mount.uid_mappings), mapped_id(below.st_gid, mount.gid_mappings)));
+    auto owned =
+        kernel::change_owner(upper, mapped_id(below.st_uid, mount.uid_mappings), mapped_id(below.st_gid, mount.gid_mappings));
+    // An owner that a user's namespace does not know: then it is the namespace's root.
+    if (!owned && owned.error().code() != EINVAL)
+        return owned;
     return kernel::change_mode(upper, below.st_mode & 07777);
 }
 

@@ -35,6 +35,8 @@ SUITES = [
     Suite("guest", ["tests/vm/guest"]),
     Suite("container", ["tests/container"]),
     Suite("security", ["tests/security"]),
+    Suite("sandbox", [f"tests/sandbox/test_{name}.py" for name in
+                      ("result", "lifecycle", "files", "attach", "confinement", "rootless")]),
     Suite("docker", ENGINES),
     Suite("docker-systemd", ENGINES, {"BRIG_ENGINE_CGROUP_DRIVER": "systemd"}),
     Suite("podman", ["tests/endtoend/test_podman.py"]),

@@ -118,6 +118,10 @@ def bundle(make_bundle):
     return make_bundle("bundle")
 
 
+# Kept for the next container or sandbox.
+KEPT_IN_STATE_ROOT = {".filters", ".sandbox-ids", ".sandbox-resolv.conf", ".sandbox-root"}
+
+
 @pytest.fixture
 def make_runtime(workdir):
     """make_runtime(name): for tests with more than one state root."""
@@ -132,7 +136,7 @@ def make_runtime(workdir):
     leaks.reap_orphans()
     problems = [problem for runtime in runtimes for problem in runtime.close()]
     for runtime in runtimes:
-        left = sorted(set(os.listdir(runtime.root)) - {".filters"}) if runtime.root.is_dir() else []
+        left = sorted(set(os.listdir(runtime.root)) - KEPT_IN_STATE_ROOT) if runtime.root.is_dir() else []
         problems += [f"left in the state root: {name}" for name in left]
     assert not problems, "\n".join(problems)
 

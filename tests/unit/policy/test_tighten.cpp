@@ -165,3 +165,14 @@ Test(tighten, what_a_policy_denies_leaves_the_profile)
     cr_expect(allowed_system_calls(profile) == (std::vector<std::string>{"ptrace", "read"}));
     cr_expect(filter.syscalls.front().names == policy.seccomp.deny && filter.syscalls.size() == 3);
 }
+
+Test(tighten, an_overlay_at_the_root_is_no_bind)
+{
+    auto policy = named();
+    policy.filesystem.other_binds = BindMode::refused;
+    auto spec = plain_spec();
+    spec.mounts = {{"/", "overlay", "overlay", {"lowerdir=/layer"}}};
+    cr_expect(tighten(spec, policy, {}).has_value());
+    spec.mounts[0].destination = "/elsewhere";
+    expect_refused(spec, policy, {"mounts /elsewhere", "mine"});
+}

@@ -142,7 +142,7 @@ struct Limits {
 struct Artifacts {
     std::optional<uint64_t> count;
     std::optional<uint64_t> bytes;                      // all together
-    std::optional<std::vector<std::string>> extensions; // ".png", in lower case; others are refused; absent: all
+    std::optional<std::vector<std::string>> extensions; // ".png", in lower case; others are refused; absent: the safe ones
     std::optional<std::vector<std::string>> mime_types; // "image/png", "text/*"; absent: all
 };
 

@@ -19,12 +19,14 @@ struct MimeType {
 
 // What a browser can be shown without running anything but what a strict content security policy allows, and data.
 constexpr std::array mime_types = {
-    MimeType{"png", "image/png"},         MimeType{"jpg", "image/jpeg"},      MimeType{"jpeg", "image/jpeg"},
-    MimeType{"gif", "image/gif"},         MimeType{"webp", "image/webp"},     MimeType{"svg", "image/svg+xml"},
-    MimeType{"pdf", "application/pdf"},   MimeType{"html", "text/html"},      MimeType{"txt", "text/plain"},
-    MimeType{"md", "text/markdown"},      MimeType{"csv", "text/csv"},        MimeType{"tsv", "text/tab-separated-values"},
-    MimeType{"json", "application/json"}, MimeType{"xml", "application/xml"}, MimeType{"log", "text/plain"},
-    MimeType{"zip", "application/zip"},
+    MimeType{".png", "image/png"},         MimeType{".jpg", "image/jpeg"},
+    MimeType{".jpeg", "image/jpeg"},       MimeType{".gif", "image/gif"},
+    MimeType{".webp", "image/webp"},       MimeType{".svg", "image/svg+xml"},
+    MimeType{".bmp", "image/bmp"},         MimeType{".pdf", "application/pdf"},
+    MimeType{".html", "text/html"},        MimeType{".txt", "text/plain"},
+    MimeType{".md", "text/markdown"},      MimeType{".csv", "text/csv"},
+    MimeType{".json", "application/json"}, MimeType{".tsv", "text/tab-separated-values"},
+    MimeType{".xml", "application/xml"},   MimeType{".log", "text/plain"},
 };
 static_assert(mime_types.size() == 16);
 
@@ -46,7 +48,10 @@ Result<std::string> digest_of(FdRef file)
 
 class Collector {
 public:
-    Collector(const Limits& limits, Outcome& outcome) : m_limits(limits), m_outcome(outcome) {}
+    Collector(const policy::Artifacts& allowed, const Limits& limits, Outcome& outcome)
+        : m_allowed(allowed), m_limits(limits), m_outcome(outcome)
+    {
+    }
 
     Result<> collect(FdRef folder, const std::string& prefix, int depth)
     {
@@ -86,9 +91,9 @@ private:
 
     Result<> take_file(FdRef folder, const std::string& name, const std::string& path)
     {
-        std::string_view type = mime_type_of(path);
+        std::string_view type = artifact_type(path, m_allowed);
         if (type.empty())
-            return refuse(path, "its type is not on the list of safe ones");
+            return refuse(path, "its type is not among those that are allowed");
         auto file = kernel::open_at2(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, resolve);
         auto status = file ? kernel::status_of(*file) : failure(file.error());
         if (!status || !S_ISREG(status->st_mode))
@@ -103,33 +108,52 @@ private:
         return {};
     }
 
+    const policy::Artifacts& m_allowed;
     const Limits& m_limits;
     Outcome& m_outcome;
     uint64_t m_bytes = 0;
     size_t m_entries = 0;
 };
 
-} // namespace
-
-std::string_view mime_type_of(std::string_view path)
+std::string extension_of(std::string_view path)
 {
     auto name = base_name(path);
     auto dot = name.rfind('.');
     if (dot == std::string_view::npos || dot == 0)
         return {};
     std::string extension;
-    for (char character : name.substr(dot + 1))
+    for (char character : name.substr(dot))
         extension += character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a') : character;
-    for (const auto& type : mime_types)
-        if (type.extension == extension)
-            return type.name;
-    return {};
+    return extension;
 }
 
-Result<> collect_artifacts(FdRef folder, const Limits& limits, Outcome& outcome)
+// "text/*" is every type that begins so.
+bool matches(std::string_view type, std::string_view pattern)
+{
+    return pattern.ends_with("/*") ? type.starts_with(pattern.substr(0, pattern.size() - 1)) : type == pattern;
+}
+
+} // namespace
+
+std::string_view artifact_type(std::string_view path, const policy::Artifacts& allowed)
+{
+    std::string extension = extension_of(path);
+    const auto* known = std::ranges::find(mime_types, extension, &MimeType::extension);
+    bool listed = allowed.extensions ? std::ranges::find(*allowed.extensions, extension) != allowed.extensions->end()
+                                     : known != mime_types.end();
+    if (extension.empty() || !listed)
+        return {};
+    std::string_view type = known != mime_types.end() ? known->name : "application/octet-stream";
+    bool allowed_type = !allowed.mime_types || std::ranges::any_of(*allowed.mime_types, [&](const std::string& pattern) {
+        return matches(type, pattern);
+    });
+    return allowed_type ? type : std::string_view();
+}
+
+Result<> collect_artifacts(FdRef folder, const policy::Artifacts& allowed, const Limits& limits, Outcome& outcome)
 {
     Fd readable = TRY(kernel::open_at(folder, ".", O_RDONLY | O_DIRECTORY));
-    TRY(Collector(limits, outcome).collect(readable, "", 0));
+    TRY(Collector(allowed, limits, outcome).collect(readable, "", 0));
     auto by_path = [](const auto& left, const auto& right) { return left.path < right.path; };
     std::ranges::sort(outcome.artifacts, by_path);
     std::ranges::sort(outcome.artifacts_refused, by_path);

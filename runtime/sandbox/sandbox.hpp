@@ -98,6 +98,7 @@ private:
     EndFacts facts_of(const Job& job) const;
     void fill_metrics(const Job& job, Metrics& target) const;
     Outcome outcome_of(Job& job);
+    Result<> collect(Outcome& outcome) const;
     bool disk_is_full() const;
     uint64_t disk_used() const;
     void read_network(bool last);

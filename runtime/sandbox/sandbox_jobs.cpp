@@ -339,6 +339,15 @@ Outcome Sandbox::outcome_of(Job& job)
     return outcome;
 }
 
+Result<> Sandbox::collect(Outcome& outcome) const
+{
+    if (m_request.artifacts.empty())
+        return {};
+    Fd folder = TRY(kernel::open_at(kernel::working_directory, m_request.artifacts, O_RDONLY | O_DIRECTORY));
+    const auto& policy = m_request.policy_document;
+    return collect_artifacts(folder, policy ? policy->artifacts : policy::Artifacts{}, m_request.limits, outcome);
+}
+
 void Sandbox::end_job(Job& job)
 {
     Outcome outcome = outcome_of(job);
@@ -347,12 +356,8 @@ void Sandbox::end_job(Job& job)
     if (!job.code_file.empty())
         (void)kernel::remove_file(m_directories.at(1), job.code_file);
     m_jobs.remove_if([number](const Job& other) { return other.number == number; });
-    if (!m_request.artifacts.empty()) {
-        auto folder = kernel::open_at(kernel::working_directory, m_request.artifacts, O_RDONLY | O_DIRECTORY);
-        auto collected = folder ? collect_artifacts(*folder, m_request.limits, outcome) : failure(folder.error());
-        if (!collected)
-            m_context->log.warning(collected.error().message());
-    }
+    if (auto collected = collect(outcome); !collected)
+        m_context->log.warning(collected.error().message());
     Json details = Json::object();
     details.set("job", Json::unsigned_number(number))
         .set("reason", Json::string(reason_name(outcome.reason)))

@@ -1,5 +1,4 @@
 """A root file system for sandboxes, and `brig sandbox` as a client would call it."""
-import json
 import subprocess
 
 import pytest
@@ -107,7 +106,3 @@ def spawn(runtime):
         runtime._spawned.append(process)
         return process
     return start
-
-
-def lines_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from brigtest.audit import lines_of
 from brigtest.waiting import wait_until
-from conftest import lines_of
 
 FIRST_ID = 1879048192
 
@@ -124,6 +124,15 @@ def write_policy(sandboxes, **members):
     """The options that choose a policy of the test's own."""
     sandboxes.installed.write("mine", description="for a test", extends="sandbox", **members)
     return ["--policy", "mine"]
+
+
+def test_artifacts_of_a_policy(sandboxes, workdir):
+    folder = workdir / "artifacts"
+    folder.mkdir(mode=0o777)
+    policy = write_policy(sandboxes, artifacts={"extensions": [".parquet", ".png"], "mimeTypes": ["application/*"]})
+    result = sandboxes.shell("cd /artifacts; touch a.parquet b.png c.txt", options=[*policy, "--artifacts", folder])
+    assert [(entry["path"], entry["mime_type"]) for entry in result["artifacts"]] == [("a.parquet", "application/octet-stream")]
+    assert sorted(entry["path"] for entry in result["artifacts_refused"]) == ["b.png", "c.txt"]
 
 
 def test_limits_of_a_policy(sandboxes, workdir):

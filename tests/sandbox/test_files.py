@@ -5,7 +5,7 @@ import time
 import pytest
 
 from brigtest.waiting import wait_until
-from conftest import lines_of
+from brigtest.audit import lines_of
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from brigtest import cgroups, settings
+from brigtest.audit import lines_of
 from brigtest.plugin import KEPT_IN_STATE_ROOT
 from brigtest.waiting import wait_until
-from conftest import lines_of
 
 WAIT = "while :; do sleep 0.1; done"
 

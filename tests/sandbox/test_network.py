@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from brigtest import settings
-from conftest import lines_of
+from brigtest.audit import lines_of
 
 sys.path.insert(0, str(settings.CHECKOUT / "tests" / "egress"))
 from egress_world import RESOLVER, world  # noqa: E402,F401  a fixture

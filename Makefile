@@ -284,6 +284,7 @@ install: $(BUILD)/brig $(BUILD)/brig-image ## install the programs, man pages, p
 	install -D -m 755 $(BUILD)/brig-image $(DESTDIR)$(PREFIX)/libexec/brig/brig-image
 	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
 	for file in policies/*.json policies/seccomp/*.json; do install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/brig/$$file || exit 1; done
+	cd images && find . -type f -exec sh -c 'install -D -m "$$(stat -c %a "$$2")" "$$2" "$$1/$$2"' - $(abspath $(DESTDIR)$(PREFIX))/share/brig/images {} \;
 	install -D -m 644 tools/registration.py $(DESTDIR)$(PREFIX)/share/brig/tools/registration.py
 	install -D -m 755 tools/newer-criu $(DESTDIR)$(PREFIX)/share/brig/tools/newer-criu
 	for tool in docker containerd podman; do \

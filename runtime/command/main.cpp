@@ -1,5 +1,6 @@
 // The program brig: its table of verbs.
 #include "command/command_line.hpp"
+#include "command/own_files.hpp"
 #include "command/policy_choice.hpp"
 
 #include <array>

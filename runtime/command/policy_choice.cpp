@@ -2,38 +2,11 @@
 
 #include "base/text.hpp"
 #include "command/globals.hpp"
-#include "kernel/files.hpp"
+#include "command/own_files.hpp"
 
 #include <array>
-#include <cstdlib>
-#include <optional>
 
 namespace brig::command {
-
-namespace {
-
-// argv[0], which lives as long as the process.
-std::string_view called_program;
-
-// As a shell finds a name without a slash.
-std::string path_of_program()
-{
-    std::string program(called_program);
-    if (contains(program, "/") || program.empty())
-        return program;
-    const char* path = std::getenv("PATH");
-    for (auto folder : split(path ? path : "", ':'))
-        if (std::string candidate = join_path(folder, program); folder.starts_with('/') && kernel::may_execute(candidate))
-            return candidate;
-    return {};
-}
-
-} // namespace
-
-void remember_program(std::string_view program)
-{
-    called_program = program;
-}
 
 Result<> imply_policy(std::string_view program, Arguments& globals)
 {
@@ -50,11 +23,10 @@ Result<> imply_policy(std::string_view program, Arguments& globals)
 std::vector<std::string> policy_folders()
 {
     std::vector<std::string> folders = {"/etc/brig/policies"};
-    auto program = kernel::open_at(kernel::working_directory, path_of_program(), O_PATH);
-    if (!program)
+    std::string program = own_program_file();
+    if (program.empty())
         return folders;
-    std::string file = kernel::path_of(*program);
-    std::string above(parent_path(parent_path(file)));
+    std::string above(parent_path(parent_path(program)));
     folders.push_back(join_path(above, "share/brig/policies"));
     folders.push_back(join_path(above, "policies"));
     return folders;

@@ -13,10 +13,7 @@ inline constexpr const char* host_settings_file = "/etc/brig/config.json";
 // Called as brig-NAME, with a link: as if --policy NAME came first, so that --policy wins.
 Result<> imply_policy(std::string_view program, Arguments& globals);
 
-// /etc/brig/policies, share/brig/policies of the prefix that brig is installed in, and policies/ beside a build folder. The
-// program is the one of the first argument, links followed: its own file says nothing, as it runs from a sealed copy.
+// /etc/brig/policies, share/brig/policies of the prefix that brig is installed in, and policies/ beside a build folder.
 std::vector<std::string> policy_folders();
-// Called once, before anything asks for the folders.
-void remember_program(std::string_view program);
 
 } // namespace brig::command

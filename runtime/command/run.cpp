@@ -1,4 +1,5 @@
 #include "base/text.hpp"
+#include "command/default_image.hpp"
 #include "command/foreground.hpp"
 #include "command/image_options.hpp"
 #include "command/inherited.hpp"
@@ -99,15 +100,6 @@ Result<> check_sizes(const std::string& size)
         Error(ErrorKind::invalid, fmt::format("--upper-size {} is not a size", quoted(size))).with_hint("512m, 2g or 10%"));
 }
 
-Result<image::Image> find_image(const image::Store& store, const std::string& name)
-{
-    auto image = store.find(name);
-    if (!image && image.error().kind() == ErrorKind::not_found && name == "shell")
-        return failure(std::move(image).error().with_hint(
-            "build it with `make images` in brig's sources, then `brig image import build/images/shell/oci --name shell`"));
-    return image;
-}
-
 Result<container::CreateRequest> image_request(const Invocation& invocation, const container::Context& context)
 {
     const Arguments& arguments = invocation.arguments;
@@ -119,7 +111,7 @@ Result<container::CreateRequest> image_request(const Invocation& invocation, con
     std::string size = arguments.text("upper-size", "1g");
     TRY(check_sizes(size));
     image::Store store = TRY(image::Store::open(TRY(store_root(arguments))));
-    image::Image image = TRY(find_image(store, name));
+    image::Image image = TRY(find_or_build_image(store, name, context.log));
     image::SpecRequest request;
     request.process = process_of_options(arguments, arguments.operands());
     request.upper.tmpfs_size = size;

@@ -6,10 +6,12 @@
 #include "kernel/sockets.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace brig::kernel {
 
@@ -113,6 +115,28 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts)
 }
 
 } // namespace
+
+Result<ExitStatus> run_beside(const std::function<Error()>& execute)
+{
+    auto child = TRY(clone_process({}));
+    if (child.in_child) {
+        auto ready = set_parent_death_signal(SIGTERM);
+        if (ready)
+            ready = duplicate_onto(FdRef(2), 1);
+        if (ready)
+            (void)execute();
+        exit_now(127);
+    }
+    return wait_for(child.pid);
+}
+
+std::vector<std::string> own_environment()
+{
+    std::vector<std::string> environment;
+    for (char** entry = ::environ; *entry != nullptr; entry++)
+        environment.emplace_back(*entry);
+    return environment;
+}
 
 Error execute(const std::string& path, const std::vector<std::string>& args, const std::vector<std::string>& environment)
 {

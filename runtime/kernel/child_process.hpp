@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -66,6 +67,12 @@ struct SpawnOutcome {
 
 // Runs a program to its end (hooks). Its descriptors are only 0, 1 and 2; signals and masks are the defaults.
 Result<SpawnOutcome> run_program(const SpawnRequest& request);
+
+// Runs what `execute` executes to its end, with this process's streams but for stdout, which is its stderr: words for people beside
+// a result of ours. It is told to end (TERM) when this process dies.
+Result<ExitStatus> run_beside(const std::function<Error()>& execute);
+// Of this process, as execute takes it.
+std::vector<std::string> own_environment();
 
 // execveat by path. Returns only on failure.
 Error execute(const std::string& path, const std::vector<std::string>& args, const std::vector<std::string>& environment);

@@ -116,12 +116,12 @@ def test_an_open_image_is_refused(recipes, tmp_path, line, words):
     assert not (tmp_path / "out/.busybox.partial").exists()
 
 
-def share_packages(folder):
-    """What was downloaded for the checkout's images is used for those of `folder`/images, too."""
+def share_packages(out):
+    """What was downloaded for the checkout's images is used for those of `out`, too."""
     cache = settings.CHECKOUT / "build/images/.cache"
     cache.mkdir(parents=True, exist_ok=True)
-    (folder / "build/images").mkdir(parents=True)
-    (folder / "build/images/.cache").symlink_to(cache)
+    out.mkdir(parents=True)
+    (out / ".cache").symlink_to(cache)
 
 
 @requires("program:dpkg-deb", "program:apt-get")
@@ -133,7 +133,7 @@ def test_same_packages_give_the_same_digest(image, tmp_path):
         shutil.copytree(settings.CHECKOUT / "images", tmp_path / name / "images", copy_function=shutil.copy)
         for path in (tmp_path / name / "images" / image / "files").rglob("*"):
             path.chmod(mode | (0o100 if path.is_dir() else 0))
-        share_packages(tmp_path / name)
+        share_packages(tmp_path / name / "out")
         result = build(tmp_path / name / "images", image, tmp_path / name / "out", seconds=280)
         assert result.returncode == 0, result.stderr
         digests.append(Image(image, tmp_path / name / "out").digest)
@@ -142,7 +142,7 @@ def test_same_packages_give_the_same_digest(image, tmp_path):
 
 @requires("program:dpkg-deb", "program:apt-get")
 def test_unknown_package_is_named(recipes, tmp_path):
-    share_packages(tmp_path)
+    share_packages(tmp_path / "out")
     (recipes / "shell/packages").write_text("no-such-package\n")
     result = build(recipes, "shell", tmp_path / "out")
     assert result.returncode == 1 and "Unable to locate package no-such-package" in result.stderr

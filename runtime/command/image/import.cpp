@@ -1,7 +1,7 @@
 #include "image/tool/import.hpp"
 #include "base/size.hpp"
 #include "base/text.hpp"
-#include "command/image/progress.hpp"
+#include "command/image/imported.hpp"
 #include "command/image/verbs.hpp"
 #include "command/inherited.hpp"
 
@@ -59,41 +59,11 @@ Result<image::ImportRequest> import_request(const Invocation& invocation)
     return request;
 }
 
-Result<> report(const Invocation& invocation, const std::vector<image::ImportedImage>& imported)
-{
-    if (invocation.arguments.flag("json")) {
-        Json list = Json::array();
-        for (const auto& one : imported) {
-            Json entry = Json::object();
-            entry.set("name", Json::string(one.name))
-                .set("digest", Json::string(one.image.digest))
-                .set("size", Json::unsigned_number(one.image.blob_size()))
-                .set("layers", Json::number(static_cast<int64_t>(one.image.layers.size())))
-                .set("newLayers", Json::number(static_cast<int64_t>(one.new_layers)));
-            list.append(std::move(entry));
-        }
-        return print_json(list);
-    }
-    std::string text;
-    for (const auto& one : imported) {
-        if (invocation.arguments.flag("quiet"))
-            text += one.image.digest + "\n";
-        else
-            text += fmt::format("{}: {} ({} layers, {} of them new, {})\n", one.name, one.image.digest, one.image.layers.size(),
-                                one.new_layers, size_text(one.image.blob_size()));
-    }
-    return print(text);
-}
-
 Result<int> run(const Invocation& invocation)
 {
     auto request = TRY(import_request(invocation));
     auto writer = TRY(open_store_writer(invocation, image::StoreUse::add));
-    image::ImportProgress progress;
-    ProgressBar bar(progress);
-    auto imported = image::import_images(writer, request, progress);
-    bar.finish();
-    TRY(report(invocation, TRY(std::move(imported))));
+    TRY(import_and_report(invocation, writer, request));
     return 0;
 }
 

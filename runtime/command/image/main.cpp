@@ -12,8 +12,8 @@ namespace brig::command {
 namespace {
 
 constexpr std::array verbs = {
-    &image_bundle_verb, &image_export_verb, &image_import_verb, &image_inspect_verb, &image_list_verb,
-    &image_prune_verb,  &image_remove_verb, &image_tag_verb,    &image_unpack_verb,  &image_verify_verb,
+    &image_build_verb, &image_bundle_verb, &image_export_verb, &image_import_verb, &image_inspect_verb, &image_list_verb,
+    &image_prune_verb, &image_remove_verb, &image_tag_verb,    &image_unpack_verb, &image_verify_verb,
 };
 
 constexpr Program program = {

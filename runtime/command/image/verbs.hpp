@@ -10,6 +10,7 @@
 
 namespace brig::command {
 
+extern const Verb image_build_verb;
 extern const Verb image_bundle_verb;
 extern const Verb image_export_verb;
 extern const Verb image_import_verb;

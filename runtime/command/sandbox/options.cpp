@@ -2,6 +2,7 @@
 
 #include "base/size.hpp"
 #include "base/text.hpp"
+#include "command/default_image.hpp"
 #include "command/inherited.hpp"
 #include "container/lifecycle.hpp"
 #include "container/policy_files.hpp"
@@ -202,7 +203,7 @@ Result<> use_image(sandbox::Request& request, const Arguments& arguments, const 
                    const image::Upper& upper)
 {
     auto store = TRY(image::Store::open(TRY(store_root(arguments))));
-    auto found = TRY(store.find(request.source));
+    auto found = TRY(find_or_build_image(store, request.source, context.log));
     request.root_mount = TRY(image::overlay_root(found, store.attributes(), upper)).to_text();
     request.environment.insert(request.environment.end(), found.config.env.begin(), found.config.env.end());
     auto user = TRY(image::resolve_user(found, store.attributes(), found.config.user));
@@ -213,11 +214,11 @@ Result<> use_image(sandbox::Request& request, const Arguments& arguments, const 
 
 Result<> read_root(sandbox::Request& request, const Arguments& arguments, const container::Context& context)
 {
-    std::string image = arguments.text("image");
     std::string rootfs = TRY(folder("rootfs", arguments.text("rootfs")));
+    std::string image = arguments.text("image", rootfs.empty() ? default_image : "");
     if (image.empty() == rootfs.empty())
-        return failure(
-            Error(ErrorKind::invalid, "the sandbox needs one root file system").with_hint("--image NAME or --rootfs DIR"));
+        return failure(Error(ErrorKind::invalid, "the sandbox needs one root file system")
+                           .with_hint("--image NAME or --rootfs DIR, not both"));
     request.root = TRY(empty_root(context.state_root));
     // Programs write elsewhere; only what brig makes at the start, mount points, goes here.
     image::Upper upper;

@@ -196,7 +196,7 @@ test: deps ## install what is missing, then run every test
 		tests/image tests/egress tests/sandbox tests/endtoend tests/images tests/bench
 
 # What the other tests need; the rest is made by test-images only, because that takes minutes.
-QUICK_IMAGES = busybox python shell
+QUICK_IMAGES = busybox python shell node
 .PHONY: test-images
 test-images: deps images $(BUILD)/brig $(HELPERS) ## build every sandbox image and run real programs in each
 	BRIG=$(BRIG) $(PYTEST) -q tests/images tests/endtoend/test_image_archives.py

@@ -5,8 +5,11 @@
 #include "cgroup/systemd_manager.hpp"
 #include "kernel/host_facts.hpp"
 #include "plan/plan.hpp"
+#include "policy/policy.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +26,8 @@ struct Context {
     std::string policy;                                       // the caller's choice; empty: the host's default
     std::function<std::vector<std::string>()> policy_folders; // called when a policy is looked for
     std::string host_settings_file;                           // "/etc/brig/config.json"
+    // Limits that policies need not keep: the caller names them, and this host cannot (`brig sandbox --best-effort`).
+    std::vector<std::optional<uint64_t> policy::Resources::*> unkept_limits;
     Log log;
 };
 

@@ -41,7 +41,9 @@ std::vector<spec::Seccomp> ChosenPolicies::filters() const
     return list;
 }
 
-Result<ChosenPolicies> choose_policies(const Context& context, const std::map<std::string, std::string>& annotations)
+namespace {
+
+Result<ChosenPolicies> find_policies(const Context& context, const std::map<std::string, std::string>& annotations)
 {
     ChosenPolicies chosen;
     auto settings = TRY(read_host_settings(context.host_settings_file));
@@ -60,6 +62,17 @@ Result<ChosenPolicies> choose_policies(const Context& context, const std::map<st
     if (annotation->second != first)
         chosen.files.push_back(TRY_DURING(fmt::format("annotation {}", policy_annotation),
                                           PolicyFiles(context.policy_folders()).find(annotation->second)));
+    return chosen;
+}
+
+} // namespace
+
+Result<ChosenPolicies> choose_policies(const Context& context, const std::map<std::string, std::string>& annotations)
+{
+    auto chosen = TRY(find_policies(context, annotations));
+    for (auto& file : chosen.files)
+        for (auto limit : context.unkept_limits)
+            (file.policy.resources.*limit).reset();
     return chosen;
 }
 

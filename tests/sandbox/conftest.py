@@ -1,8 +1,13 @@
 """A root file system for sandboxes, and `brig sandbox` as a client would call it."""
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from brigtest import settings
+from brigtest.images import make_image
 from brigtest.policies import Installed
 from brigtest.runtime import new_id
 from brigtest.waiting import wait_until
@@ -19,7 +24,7 @@ class Sandboxes:
     def arguments(self, options):
         name = new_id()
         self.runtime.ids.append(name)
-        root = () if any(str(option) == "--rootfs" for option in options) else ("--rootfs", self.rootfs)
+        root = () if {"--rootfs", "--image"} & set(map(str, options)) else ("--rootfs", self.rootfs)
         return name, (*root, "--id", name, *options)
 
     def command(self, verb, *words):
@@ -96,6 +101,28 @@ def sandboxes(runtime, bundle, workdir):
     runtime.binary = str(made.installed.binary)
     yield made
     made.close()
+
+
+class ImageStore:
+    """The images of the checkout, imported where a test first asks for one."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._names = set()
+
+    def options(self, name):
+        if name not in self._names:
+            subprocess.run([settings.runtime_binary(), "image", "import", "--quiet", "--store", self.folder, "--name", name,
+                            make_image(name).layout], check=True, capture_output=True, timeout=120)
+            self._names.add(name)
+        return ["--store", str(self.folder), "--image", name]
+
+
+@pytest.fixture(scope="session")
+def images(contained_session):
+    folder = Path(tempfile.mkdtemp(prefix=f"{settings.TAG}-images-"))
+    yield ImageStore(folder)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ Result<> read_limits(sandbox::Limits& limits, const Arguments& arguments)
 }
 
 // Limits of an ordinary user need a delegated cgroup. Which of them may be missing, the caller says by name.
-Result<> drop_what_may_be_missing(sandbox::Limits& limits, const Arguments& arguments, const container::Context& context)
+Result<> drop_what_may_be_missing(sandbox::Limits& limits, const Arguments& arguments, container::Context& context)
 {
     auto names = arguments.list("best-effort");
     for (const auto& name : names)
@@ -283,8 +283,13 @@ Result<> drop_what_may_be_missing(sandbox::Limits& limits, const Arguments& argu
             return bad_value("best-effort", name, "memory, cpus or pids");
     if (!context.rootless || names.empty() || !TRY(kernel::read_host_facts()).cgroup_v2_delegated_path.empty())
         return {};
-    for (const auto& name : names)
+    for (const auto& name : names) {
         (name == "memory" ? limits.memory : name == "cpus" ? limits.milli_cpus : limits.pids) = 0;
+        using policy::Resources;
+        context.unkept_limits.push_back(name == "memory" ? &Resources::memory_bytes
+                                        : name == "cpus" ? &Resources::milli_cpus
+                                                         : &Resources::pids);
+    }
     return {};
 }
 

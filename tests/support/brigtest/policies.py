@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 from . import settings
 from .runtime import Runtime
@@ -19,6 +20,10 @@ class Installed:
         self.binary.parent.mkdir(parents=True)
         shutil.copy2(settings.runtime_binary(), self.binary)
         shutil.copytree(SHIPPED, self.policies)
+        images = Path(settings.runtime_binary()).with_name("brig-image")
+        if images.exists():
+            (folder / "libexec/brig").mkdir(parents=True)
+            shutil.copy2(images, folder / "libexec/brig")
         self.runtimes = {}
 
     def write(self, name, mode=0o644, **document):

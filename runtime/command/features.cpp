@@ -1,6 +1,7 @@
 #include "command/verb.hpp"
 
 #include "command/version.hpp"
+#include "kernel/process.hpp"
 #include "kernel/seccomp_flags.hpp"
 #include "spec/features.hpp"
 #include "spec/vocabulary.hpp"
@@ -56,7 +57,7 @@ Result<int> run(const Invocation&)
     input.intel_rdt = input.intel_rdt_schemata = input.intel_rdt_monitoring = true;
     input.idmap = true;
     input.net_devices = true;
-    input.memory_policy = true;
+    input.memory_policy = kernel::has_memory_policies();
     input.checkpoint = true;
     input.potentially_unsafe_config_annotations = {"org.criu.config", "org.systemd.property."};
     TRY(print(spec::features_document(input).to_text(true) + "\n"));

@@ -240,6 +240,11 @@ Result<> reset_cpu_affinity()
     return set_cpu_affinity(BitMask(most_cpus / (CHAR_BIT * sizeof(unsigned long)), ~0UL));
 }
 
+bool has_memory_policies()
+{
+    return ::syscall(SYS_get_mempolicy, nullptr, nullptr, 0, nullptr, 0) == 0;
+}
+
 Result<> set_memory_policy(int mode, const BitMask& nodes)
 {
     // The kernel takes one bit less than it is told.

@@ -60,6 +60,7 @@ using BitMask = std::vector<unsigned long>;
 Result<BitMask> cpu_affinity();
 Result<> set_cpu_affinity(const BitMask& cpus);
 Result<> reset_cpu_affinity();                              // to all CPUs that the cpuset allows
+bool has_memory_policies();                                 // the kernel may be built without NUMA
 Result<> set_memory_policy(int mode, const BitMask& nodes); // mode with its flags, as set_mempolicy(2)
 
 struct SchedulerAttributes {

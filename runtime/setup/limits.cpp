@@ -119,6 +119,9 @@ Result<> apply_memory_policy(const plan::Process& process)
 {
     if (!process.memory_policy)
         return {};
+    if (!kernel::has_memory_policies())
+        return failure(Error(ErrorKind::not_supported, "linux.memoryPolicy: this kernel has no memory policies")
+                           .with_hint("it needs CONFIG_NUMA"));
     uint64_t mode = word_value(spec::memory_policy_modes(), process.memory_policy->mode);
     for (const auto& flag : process.memory_policy->flags)
         mode |= word_value(spec::memory_policy_flags(), flag);

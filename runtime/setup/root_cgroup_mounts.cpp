@@ -34,6 +34,18 @@ Result<Fd> clone_own_directory(const plan::CgroupDirectory& directory, uint64_t 
     return clone;
 }
 
+Result<Fd> new_tmpfs(const plan::Plan& plan, uint64_t attributes)
+{
+    kernel::FileSystemRequest request;
+    request.type = "tmpfs";
+    request.source = "tmpfs";
+    request.strings = {{"mode", "755"}};
+    if (!plan.root.mount_label.empty())
+        request.strings.emplace_back("context", plan.root.mount_label);
+    request.attributes = attributes;
+    return kernel::new_file_system(request);
+}
+
 Result<Fd> new_cgroup_v2(const plan::Mount& mount, uint64_t attributes)
 {
     kernel::FileSystemRequest request = file_system_request(mount);
@@ -45,7 +57,8 @@ Result<Fd> new_cgroup_v2(const plan::Mount& mount, uint64_t attributes)
 }
 
 // In a cgroup namespace a new mount of the hierarchy begins at the container's own cgroup. In a user namespace that
-// does not own the cgroup namespace the kernel refuses it; the own directory shows the same.
+// does not own the cgroup namespace the kernel refuses it; the own directory shows the same. A container without a cgroup of
+// its own sees none: the folder is empty, as on cgroup v1.
 Result<Fd> cgroup_v2_view(const plan::Plan& plan, const plan::Mount& mount)
 {
     auto own = std::ranges::find_if(plan.cgroup.directories, &plan::CgroupDirectory::unified);
@@ -56,8 +69,7 @@ Result<Fd> cgroup_v2_view(const plan::Plan& plan, const plan::Mount& mount)
             return made;
     }
     if (!has_own)
-        return failure(Error(ErrorKind::invalid, "there is no cgroup of the container's own to mount")
-                           .with_hint("add a cgroup namespace or a cgroup manager, or bind what is wanted"));
+        return new_tmpfs(plan, always | MOUNT_ATTR_RDONLY);
     return clone_own_directory(*own, mount.options.set_attributes);
 }
 
@@ -123,14 +135,7 @@ Result<> mount_cgroup_v1(FdRef root, const plan::Plan& plan, const plan::Mount& 
 {
     Fd target = TRY(kernel::ensure_directory_in_root(root, mount.destination, mount_point_mode));
     TRY(check_target_outside_proc(mount, target));
-    kernel::FileSystemRequest request;
-    request.type = "tmpfs";
-    request.source = "tmpfs";
-    request.strings = {{"mode", "755"}};
-    if (!plan.root.mount_label.empty())
-        request.strings.emplace_back("context", plan.root.mount_label);
-    request.attributes = always;
-    Fd base = TRY(kernel::new_file_system(request));
+    Fd base = TRY(new_tmpfs(plan, always));
     TRY(apply_propagation(base, mount.options));
     TRY(kernel::attach_mount(base, target));
     for (const auto& directory : plan.cgroup.directories)

@@ -1,7 +1,7 @@
 """`features` claims only what create takes and this kernel does."""
 import pytest
 
-from brigtest import brig_only, schemas
+from brigtest import brig_only, requires, schemas
 
 pytestmark = brig_only("runc 1.1.5 has no mount options and no flags in it, and claims for its own build")
 
@@ -132,6 +132,7 @@ def test_switches(features):
     assert linux["mountExtensions"]["idmap"]["enabled"] is True
 
 
+@requires("memory_policy")
 def test_memory_policy_words_are_taken(runtime, bundle, features):
     claimed = features["linux"]["memoryPolicy"]
     assert len(claimed["modes"]) == 7 and len(claimed["flags"]) == 3

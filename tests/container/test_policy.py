@@ -10,7 +10,7 @@ from brigtest.policies import SHIPPED, host_settings
 
 pytestmark = pytest.mark.brig_only("other runtimes have no policies")
 
-NAMES = ["harombe", "kb-labs", "kuro-pro", "kuro-sovereign", "strict", "toolkata"]
+NAMES = ["harombe", "kb-labs", "kuro-pro", "kuro-sovereign", "sandbox", "strict", "toolkata"]
 
 
 def seccomp_filters(reports):

@@ -14,8 +14,9 @@ OTHER, FIFO, RR, BATCH, IDLE, DEADLINE = 0, 1, 2, 3, 5, 6
     ({"policy": "SCHED_OTHER", "nice": 7}, OTHER, 7, 0),
     ({"policy": "SCHED_BATCH", "nice": -3}, BATCH, -3, 0),
     ({"policy": "SCHED_IDLE"}, IDLE, 0, 0),
-    ({"policy": "SCHED_FIFO", "priority": 11, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}, FIFO, 0, 11),
-    ({"policy": "SCHED_RR", "priority": 1}, RR, 0, 1),
+    pytest.param({"policy": "SCHED_FIFO", "priority": 11, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}, FIFO, 0, 11,
+                 marks=requires("real_time")),
+    pytest.param({"policy": "SCHED_RR", "priority": 1}, RR, 0, 1, marks=requires("real_time")),
     ({"policy": "SCHED_DEADLINE", "runtime": 2000000, "deadline": 5000000, "period": 10000000}, DEADLINE, 0, 0),
 ])
 def test_scheduler(runtime, bundle, scheduler, policy, nice, priority):
@@ -66,6 +67,7 @@ def test_bad_io_priority(runtime, bundle, priority, words):
     runtime.create_fails(bundle.set("process.ioPriority", priority), text=words)
 
 
+@requires("memory_policy")
 @pytest.mark.parametrize("policy,shown", [
     ({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"), ({"mode": "MPOL_INTERLEAVE", "nodes": "0"}, "interleave:0"),
     ({"mode": "MPOL_PREFERRED", "nodes": "0"}, "prefer:0"), ({"mode": "MPOL_PREFERRED", "nodes": ""}, "local"),

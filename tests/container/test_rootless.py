@@ -361,6 +361,7 @@ def test_without_limits_there_is_no_cgroup(runtime, bundle, user):
     assert container.status == "running"
 
 
+@requires("boot_time")
 def test_ps_without_cgroup(runtime, bundle):
     """By the pid namespace, nested ones included."""
     bundle.args("sh", "-c", "sleep 1000 & exec sleep 1000")

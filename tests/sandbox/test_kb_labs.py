@@ -1,6 +1,5 @@
 """KB Labs' plugin handlers: Node and Python under its policy, ended in time, told apart, seen in logs, metrics and traces."""
 import os
-import signal
 
 import pytest
 

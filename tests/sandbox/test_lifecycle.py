@@ -178,9 +178,9 @@ def test_a_killed_supervisor_takes_everything_along(sandboxes, spawn):
     process = spawn(sandboxes.command("exec", sandbox.id, "sh", "-c", f"> begun; setsid sh -c '{WAIT}' & {WAIT}"))
     wait_until(lambda: sandbox.call("get", "begun").code == 0, "the program to begin")
     entry = sandbox.listed()
-    folder = next(path for path in cgroups.folders_with(sandbox.id) if "pids" in path or "unified" in path)
+    folders = cgroups.folders_with(sandbox.id)
     os.kill(entry["supervisor_pid"], signal.SIGKILL)
-    wait_until(lambda: not open(f"{folder}/cgroup.procs").read(), "every process to end")
+    wait_until(lambda: not any(open(f"{folder}/cgroup.procs").read() for folder in folders), "every process to end")
     assert process.wait(20) == 125
     wait_until(lambda: sandbox.listed()["status"] == "orphan", "the sandbox to be an orphan")
     assert "prune" in sandbox.call("exec", "true").err

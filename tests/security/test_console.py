@@ -87,6 +87,7 @@ def test_terminals_are_links(target, attack_bundle, workdir, canary):
     judge(target, canary, [console_of(target, bundle, workdir)])
 
 
+@pytest.mark.requires("two_cpus")
 def test_terminals_under_a_race(target, attack_bundle, workdir, canary, swapper):
     """The folder of terminals changes places with one of links."""
     dev = dev_with_console(workdir, canary)

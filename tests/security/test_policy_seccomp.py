@@ -67,6 +67,7 @@ def test_attacks_fail_under_the_profile(filtered, bundle, profile):
     assert not passed, f"{profile} lets through: {passed}"
 
 
+@pytest.mark.requires("machine_kernel")
 def test_attacks_get_past_without_the_profile(installed, bundle):
     said = answers(installed.under(), bundle, ATTACKS)
     stopped = {name: answer for name, answer in said.items() if answer not in ATTACKS[name][1]}
@@ -79,6 +80,7 @@ def test_sockets_that_programs_need(filtered, bundle, profile):
         assert filtered(profile).probe(bundle, "socket", family, "1" if family != "16" else "3", "0")["errno"] is None
 
 
+@pytest.mark.requires("machine_kernel")
 @pytest.mark.parametrize("profile", ["code", "program"])
 def test_other_architectures_and_x32(filtered, attack_bundle, attacks, profile):
     """The filter as the kernel has it, asked about numbers that this machine may not run."""
@@ -95,6 +97,7 @@ def test_other_architectures_and_x32(filtered, attack_bundle, attacks, profile):
         assert not passes("x86_64", number | seccomp_filter.X32_BIT), number
 
 
+@pytest.mark.requires("machine_kernel")
 @pytest.mark.parametrize("profile", ["code", "program"])
 def test_the_count_is_what_the_kernel_lets_through(filtered, installed, attack_bundle, attacks, profile):
     """Every number is put to the installed filter: no call passes that `policy show` does not list."""
@@ -178,6 +181,7 @@ cat <<< here; printf '%s\\n' "done $(( 6 * 7 )) $(date +%Y | wc -c)"
 """
 
 
+@pytest.mark.requires("machine_kernel")
 @pytest.mark.parametrize("policy", ["kuro-sovereign", "harombe", "kb-labs"])
 @pytest.mark.parametrize("program,file,text,said", [
     ("python3", "main.py", PYTHON, "done 32"), ("node", "main.js", NODE, "done ok 42"), ("bash", "main.sh", BASH, "done 42 5")],

@@ -35,6 +35,7 @@ def passed(calls, *names):
     return [name for name in names if calls.get(name) not in ("EPERM", "ENOSYS", "SYS", "SEGV")]
 
 
+@pytest.mark.requires("machine_kernel")
 def test_numbers_of_another_architecture(target, attack_bundle):
     """A deny list of mkdir for x86_64: no other numbering makes the directory. The control compares the number alone."""
     bundle = attack_bundle("foreign_calls").args("/bin/foreign_calls").set("linux.seccomp", deny_list("mkdir"))
@@ -66,6 +67,7 @@ def allows(filters, architecture, number, *arguments):
     return seccomp_filter.answer(filters, architecture, number, *arguments)[0] in (seccomp_filter.ALLOW, seccomp_filter.LOG)
 
 
+@pytest.mark.requires("machine_kernel")
 def test_installed_filter_refuses_unlisted_architectures(filters_of):
     """With x86_64 alone in the list, nothing of i386, x32 or ARM passes, whatever its number."""
     filters = filters_of(deny_list("mkdir"))
@@ -76,6 +78,7 @@ def test_installed_filter_refuses_unlisted_architectures(filters_of):
         assert not allows(filters, "x86_64", number | seccomp_filter.X32_BIT), f"x32 call {number} passes"
 
 
+@pytest.mark.requires("machine_kernel")
 def test_control_naive_filter_is_found_out(weak, attack_bundle, attacks):
     """The same questions to a filter that compares the number alone: it lets the other architectures pass."""
     process = weak.start(attack_bundle().args("/bin/probe", "sleep"), before_exec=["naive-filter", str(MKDIR["64"])])
@@ -98,6 +101,7 @@ def test_profile_in_the_container(runtime, attack_bundle):
     assert calls["64 getpid"] == calls["64 mkdir"] == calls["64 socket AF_UNIX"] == "ok", calls
 
 
+@pytest.mark.requires("machine_kernel")
 def test_profile_as_installed(filters_of):
     """Families and io_uring by all three numberings; everyday families pass."""
     filters = filters_of(shipped_profile())
@@ -113,6 +117,7 @@ def test_profile_as_installed(filters_of):
     assert not allows(filters, "x86_64", SOCKET["64"], AF_VSOCK | 1 << 32, 1)
 
 
+@pytest.mark.requires("machine_kernel")
 def test_profile_without_32_bit_closes_socketcall(filters_of):
     """A filter cannot see the family behind socketcall's pointer; dropping the 32-bit architectures closes that door.
     With them (the control, and what Docker ships) it is open."""
@@ -128,6 +133,7 @@ def clone_flags(name):
             "network": 0x40000000}[name]
 
 
+@pytest.mark.requires("machine_kernel")
 def test_profile_and_namespaces(filters_of):
     """Threads and forks pass, new namespaces do not; clone3, whose flags are behind a pointer, is told to be missing."""
     filters = filters_of(shipped_profile())
@@ -141,6 +147,7 @@ def test_profile_and_namespaces(filters_of):
     assert allows(filters, "x86_64", ptrace)
 
 
+@pytest.mark.requires("machine_kernel")
 def test_filter_is_on_every_exec(runtime, attack_bundle, attacks):
     """An exec'd process has the container's filter: the same answer to every question."""
     container = runtime.running(attack_bundle().set("linux.seccomp", shipped_profile()))

@@ -52,8 +52,9 @@ QUICK = [
 # Skips that are right in a machine, as patterns of their reasons: the other machine or the host runs these cases.
 MAY_SKIP = {
     "uml": ["needs cgroup v1", "needs a cgroup v1", "needs two CPUs", "controller cpuset", "needs iptables", "boot time",
-            "needs a kernel with /proc/irq"],
-    "qemu": ["needs cgroup v1", "needs a cgroup v1"],
+            "needs a kernel with /proc/irq", "needs a kernel with NUMA", "schedule in real time", "CONFIG_RT_GROUP_SCHED", "needs a CRIU",
+            "user-mode Linux", "needs Linux 6.2 with Landlock", "root can open one of"],
+    "qemu": ["needs cgroup v1", "needs a cgroup v1", "CONFIG_RT_GROUP_SCHED"],
 }
 
 

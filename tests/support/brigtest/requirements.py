@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,25 @@ def _has_landlock():
     import ctypes
     create_ruleset, only_version = 444, 1
     return ctypes.CDLL(None).syscall(create_ruleset, None, 0, only_version) >= 3
+
+
+def _is_a_machines_kernel():
+    """User-mode Linux has no perf events, no numbers of other architectures, no filters to read back, and a vDSO that asks the kernel."""
+    return "User Mode Linux" not in Path("/proc/cpuinfo").read_text()
+
+
+def _has_memory_policies():
+    import ctypes
+    get_mempolicy = 239
+    return ctypes.CDLL(None).syscall(get_mempolicy, None, None, 0, None, 0) == 0
+
+
+def _real_time_is_allowed():
+    """Not in a cgroup of a kernel with CONFIG_RT_GROUP_SCHED, unless it has a budget, which only cgroup v1 can give."""
+    if cgroups.hierarchies()["cpu"].version == 1:
+        return True
+    become = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
+    return subprocess.run(["/usr/bin/python3", "-c", become], capture_output=True, check=False).returncode == 0
 
 
 @functools.cache
@@ -81,6 +101,9 @@ NEEDS = {
     "boot_time": (_ps_knows_the_boot_time, "needs a kernel that tells ps its boot time"),
     "criu": (lambda: criu_program() is not None, "needs a CRIU that works on this kernel: tools/newer-criu build/criu"),
     "lazy_pages": (_lazy_pages, "needs a CRIU whose lazy pages work on this kernel"),
+    "machine_kernel": (_is_a_machines_kernel, "needs another kernel than user-mode Linux"),
+    "memory_policy": (_has_memory_policies, "needs a kernel with NUMA"),
+    "real_time": (_real_time_is_allowed, "needs a cgroup that may schedule in real time"),
     "landlock": (_has_landlock, "needs Linux 6.2 with Landlock"),
     "two_cpus": (lambda: len(os.sched_getaffinity(0)) > 1, "needs two CPUs"),
 }

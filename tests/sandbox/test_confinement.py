@@ -213,7 +213,7 @@ def test_unknown_policy(sandboxes):
     assert result.code == 125 and "nonexistent" in result.err
 
 
-@pytest.mark.parametrize("name", ["strict", "harombe", "kuro-pro", "kuro-sovereign", "sandbox", "toolkata",
+@pytest.mark.parametrize("name", ["strict", "harombe", "kuro-pro", "kuro-sovereign", "sandbox",
                                   pytest.param("kb-labs", marks=requires("landlock"))])
 def test_shipped_policies(sandboxes, name):
     result = sandboxes.shell("echo $((6*7))", options=["--policy", name])

@@ -182,6 +182,7 @@ def _bytes_of(command, docker):
     return subprocess.run(command, capture_output=True, check=True, env=docker.engine.environment()).stdout
 
 
+@pytest.mark.requires("boot_time")
 def test_top(docker):
     container = docker.detached(IMAGE, "sh", "-c", "sleep 101 & exec sleep 102")
     wait_until(lambda: "sleep 101" in docker.ok("top", container), "the second process to be listed")

@@ -1,4 +1,6 @@
 """A Docker engine that puts every container into a user namespace (userns-remap)."""
+import json
+import os
 import subprocess
 
 import pytest
@@ -21,8 +23,9 @@ def remapped(box, tmp_path_factory):
         for name in ("/etc/subuid", "/etc/subgid"):
             subprocess.run(["mount", "--bind", folder / "ranges", name], check=True)
             covered.append(name)
+        extra = json.loads(os.environ.get("BRIG_ENGINE_SETTINGS", "{}"))
         with private_engine.PrivateEngine(settings.runtime_binary(),
-                                          extra_settings={"userns-remap": "nobody:nogroup"}) as engine:
+                                          extra_settings={**extra, "userns-remap": "nobody:nogroup"}) as engine:
             engine.import_image(str(box / "box.tar"), IMAGE, str(box / "busybox" / "image.json"))
             engine.docker("run", "--rm", "--network=none", IMAGE, "true")
             yield engine

@@ -136,6 +136,8 @@ REFUSED = {
     "user redirect": (lambda: pax("a", **{"SCHILY.xattr.user.overlay.opaque": "y"}), "user.overlay.opaque"),
     "PAX absolute": (lambda: pax("a", path="/etc/passwd"), "is absolute"),
     "PAX dot-dot": (lambda: pax("a", path="a/../../b"), r"\.\."),
+    "NUL in a name": (lambda: pax("a", path="a\0/../b"), "NUL"),
+    "NUL in a link": (lambda: pax("a", linkpath="a\0b"), "NUL"),
 }
 
 
@@ -147,6 +149,29 @@ def test_refused(store, workdir, name):
     result = store.fails("import", workdir / "layout", text=words)
     assert "entry" in result.message
     assert not any("diff" in path for path in store.content()) and store.names() == []
+
+
+# What the same archives do where they are extracted as they are: what a container would find of it.
+HARM = {
+    "character device": lambda root: (root / "disk").is_char_device(),
+    "block device": lambda root: (root / "disk").is_block_device(),
+    "second file": lambda root: (root / "a").read_text() == "2",
+    "hard link to a whiteout": lambda root: (root / ".wh.a").exists(),
+    "whiteout of the root": lambda root: (root / ".wh..wh..opq").exists(),
+    "whiteout of dot-dot": lambda root: (root / "a/.wh...").exists(),
+    "folder named as a whiteout": lambda root: (root / "a/.wh.b/c").exists(),
+    "redirect": lambda root: os.getxattr(root / "a", "trusted.overlay.redirect") == b"/etc",
+}
+
+
+@pytest.mark.parametrize("name", HARM)
+def test_refused_would_do_harm(workdir, name):
+    layer = REFUSED[name][0]()
+    (workdir / "layer.tar").write_bytes(layer if isinstance(layer, bytes) else layer.tar())
+    (workdir / "root").mkdir()
+    subprocess.run(["tar", "--extract", "--xattrs", "--xattrs-include=*", "-f", workdir / "layer.tar", "-C", workdir / "root"],
+                   capture_output=True, check=False)
+    assert HARM[name](workdir / "root")
 
 
 def test_hard_link_to_an_earlier_layer(store, workdir):

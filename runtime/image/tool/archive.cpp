@@ -51,8 +51,9 @@ ssize_t ArchiveReader::on_read(struct archive* archive, void* self, const void**
 {
     auto* reader = static_cast<ArchiveReader*>(self);
     auto bytes = reader->m_source.next();
-    if (!bytes) {
-        reader->m_source_error = std::move(bytes).error();
+    auto fine = bytes ? reader->m_names.take(*bytes) : Result<>(failure(bytes.error()));
+    if (!fine) {
+        reader->m_source_error = std::move(fine).error();
         archive_set_error(archive, EIO, "the source failed");
         return ARCHIVE_FATAL;
     }
@@ -62,7 +63,10 @@ ssize_t ArchiveReader::on_read(struct archive* archive, void* self, const void**
 
 int64_t ArchiveReader::on_skip(struct archive*, void* self, int64_t wanted)
 {
-    return static_cast<ArchiveReader*>(self)->m_source.skip(wanted);
+    auto* reader = static_cast<ArchiveReader*>(self);
+    int64_t skipped = reader->m_source.skip(wanted);
+    reader->m_names.skip(static_cast<uint64_t>(skipped));
+    return skipped;
 }
 
 Error ArchiveReader::error(std::string_view what)

@@ -1,10 +1,11 @@
 // Entries of a tar stream, as libarchive reads them: ustar, PAX, GNU long names and sparse files. Nothing is decided here about
-// where an entry goes; names are bytes, whatever they are in.
+// where an entry goes; names are bytes, whatever they are in, but for a NUL, which is refused.
 //
 // Errors: kind invalid, with libarchive's words; what the stream says comes through unchanged.
 #pragma once
 
 #include "image/tool/bytes.hpp"
+#include "image/tool/pax_names.hpp"
 
 #include <ctime>
 #include <functional>
@@ -55,6 +56,7 @@ private:
     static int64_t on_skip(struct archive* archive, void* self, int64_t wanted);
 
     ByteSource& m_source;
+    PaxNames m_names;
     struct archive* m_archive = nullptr;
     struct archive_entry* m_entry = nullptr;
     std::optional<Error> m_source_error;

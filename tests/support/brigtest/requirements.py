@@ -37,6 +37,10 @@ def _is_a_machines_kernel():
     return "User Mode Linux" not in Path("/proc/cpuinfo").read_text()
 
 
+def _iptables_work():
+    return subprocess.run(["iptables", "-t", "nat", "-n", "-L", "OUTPUT"], capture_output=True, check=False).returncode == 0
+
+
 def _has_memory_policies():
     import ctypes
     get_mempolicy = 239
@@ -101,6 +105,7 @@ NEEDS = {
     "boot_time": (_ps_knows_the_boot_time, "needs a kernel that tells ps its boot time"),
     "criu": (lambda: criu_program() is not None, "needs a CRIU that works on this kernel: tools/newer-criu build/criu"),
     "lazy_pages": (_lazy_pages, "needs a CRIU whose lazy pages work on this kernel"),
+    "iptables": (_iptables_work, "needs iptables with a table nat"),
     "machine_kernel": (_is_a_machines_kernel, "needs another kernel than user-mode Linux"),
     "memory_policy": (_has_memory_policies, "needs a kernel with NUMA"),
     "real_time": (_real_time_is_allowed, "needs a cgroup that may schedule in real time"),

@@ -96,7 +96,7 @@ def test_a_killed_broker_leaves_no_network(online):
 def test_an_ordinary_users_sandbox(online, workdir, bundle):
     """Names alone: an overlay over the host's root is not for ordinary users, and busybox can only ask for addresses."""
     from brigtest.ordinary_user import OrdinaryUser
-    from test_rootless import BEST_EFFORT
+    from test_sandbox_rootless import BEST_EFFORT
     user = OrdinaryUser(workdir / "user")
     user.own(online.runtime.folder)
     bundle.file("etc/resolv.conf")  # where the sandbox's own is mounted: the user could not make it

@@ -159,9 +159,10 @@ Result<std::optional<size_t>> bus_message_length(std::string_view bytes)
     size_t body = TRY(reader.uint32());
     (void)TRY(reader.uint32());
     size_t fields = TRY(reader.uint32());
-    if (body > largest_bus_message || fields > largest_bus_message)
+    size_t length = aligned(fixed_header + fields) + body; // of 32 bits each
+    if (length > largest_bus_message)
         return failure(bad_message(fmt::format("it is longer than {} bytes", largest_bus_message)));
-    return aligned(fixed_header + fields) + body;
+    return length;
 }
 
 namespace {

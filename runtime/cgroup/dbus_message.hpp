@@ -13,7 +13,7 @@
 
 namespace brig::cgroup {
 
-inline constexpr size_t largest_bus_message = size_t{4} << 20;
+inline constexpr size_t largest_bus_message = size_t{4} << 20; // all of it, bytes
 
 // The body of a message. Alignment is relative to its beginning.
 class BusWriter {

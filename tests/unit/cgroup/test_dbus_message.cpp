@@ -137,6 +137,11 @@ Test(dbus_message, lengths_are_bounded)
         std::memcpy(changed.data() + place, &huge, sizeof huge);
         cr_expect(!bus_message_length(changed));
     }
+    std::string both = message; // either alone would do
+    uint32_t half = largest_bus_message / 2;
+    for (size_t place : {size_t{4}, size_t{12}})
+        std::memcpy(both.data() + place, &half, sizeof half);
+    cr_expect(!bus_message_length(both));
     message[0] = 'B';
     cr_expect(!bus_message_length(message));
 }

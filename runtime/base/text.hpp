@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <fmt/format.h>
 #include <string>
@@ -13,6 +14,7 @@ namespace brig {
 
 // Splits at every separator; empty parts are kept.
 std::vector<std::string_view> split(std::string_view text, char separator);
+template<std::same_as<std::string> Text> void split(Text&& text, char separator) = delete; // the views would outlive the text
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
 bool contains(std::string_view text, std::string_view part);

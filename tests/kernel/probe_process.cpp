@@ -59,7 +59,8 @@ std::string host_file(const std::string& path)
 // "Name: value" of /proc/self/status, words divided by one blank.
 std::string status_line(const std::string& name)
 {
-    for (auto line : split(host_file("/proc/self/status"), '\n'))
+    std::string status = host_file("/proc/self/status");
+    for (auto line : split(status, '\n'))
         if (line.starts_with(name + ":")) {
             std::string words;
             for (char character : trim(line.substr(name.size() + 1)))

@@ -5,7 +5,9 @@ import threading
 
 import pytest
 
-from brigtest import wait_until
+from brigtest import brig_only, wait_until
+
+pytestmark = brig_only("runc 1.1 sends READY and MAINPID apart, follows a link in the socket's place and waits for ever for an end without READY")
 
 INSIDE = "/run/notify/notify.sock"
 SLEEP = "exec /bin/probe sleep"

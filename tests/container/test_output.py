@@ -177,6 +177,7 @@ def wait_until_it_watches(process):
 
 def test_events_stats(runtime, bundle):
     container = runtime.running(bundle)
+    wait_until(lambda: container.verb("events", "--stats").json()["data"]["pids"]["current"] == 1, "the end of runc's own threads")
     result = runtime.ok("events", "--stats", container.id)
     assert result.out.count("\n") == 1
     event = result.json()

@@ -43,6 +43,8 @@ struct Record {
     uint32_t owner_uid = 0;
     pid_t pid = 0;                    // 0 while creating
     uint64_t start_time = 0;          // of the pid: together they are unique (kernel::process_stat)
+    pid_t guard = 0;                  // the process that keeps its policies' limits (container/guarding.hpp); 0: none
+    uint64_t guard_start_time = 0;
     bool complete = false;            // create got as far as `created`
     bool host_pid_namespace = false;  // kill and delete must go by the cgroup
     bool has_poststart_hooks = false; // so that start and delete read config.json only when they must

@@ -18,7 +18,9 @@ public:
     using File = std::function<FdRef()>;
 
     Log() = default; // silent
-    Log(LogLevel threshold, Sink sink, File file = {}) : m_threshold(threshold), m_sink(std::move(sink)), m_file(std::move(file)) {}
+    Log(LogLevel threshold, Sink sink, File file = {}) : m_threshold(threshold), m_sink(std::move(sink)), m_file(std::move(file))
+    {
+    }
 
     bool enabled(LogLevel level) const { return m_sink && level >= m_threshold; }
     void write(LogLevel level, std::string_view message) const

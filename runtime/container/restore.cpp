@@ -413,8 +413,9 @@ Result<Restored> restore(const Context& context, const RestoreRequest& request)
     PlannedContainer planned = TRY(plan_from(context, request.create));
     TRY(check_terminal_request(planned.plan, request.create));
     if (planned.guard && !planned.guard->resolver_configuration().empty())
-        return failure(Error(ErrorKind::not_supported, "a container with a network of names (network.mode allow) cannot be restored")
-                           .with_hint("a checkpoint has no part of the egress broker; begin it anew"));
+        return failure(
+            Error(ErrorKind::not_supported, "a container with a network of names (network.mode allow) cannot be restored")
+                .with_hint("a checkpoint has no part of the egress broker; begin it anew"));
     // Before anything is made: most mistakes are wrong paths.
     (void)TRY(open_checkpoint_folders(request.settings));
     StateStore store(context.state_root);

@@ -102,6 +102,43 @@ bool covers(const policy::Destination& destination, const egress::Rule& rule)
     return !rule.port || *rule.port == 443 || *rule.port == 80;
 }
 
+Result<std::vector<policy::Change>> kept_beside(const policy::Policy& policy)
+{
+    auto duties = TRY(duties_of({policy}));
+    std::vector<policy::Change> kept;
+    if (duties.time)
+        kept.push_back({.property = duties.time->property,
+                        .before = "none",
+                        .after = duration_text(duties.time->milliseconds),
+                        .reason = fmt::format("kept by the guard beside the container: TERM, and KILL after {}",
+                                              duration_text(duties.time->grace_ms))});
+    if (duties.has_names())
+        kept.push_back({.property = "network.allow",
+                        .before = "none",
+                        .after = join(duties.rules.allow, ", "),
+                        .reason = "the egress broker beside the container connects to these names and nothing else"});
+    return kept;
+}
+
+std::vector<std::string> kept_in_sandboxes_only(const policy::Policy& policy)
+{
+    const auto& limits = policy.limits;
+    const auto& artifacts = policy.artifacts;
+    std::vector<std::string> names;
+    auto add = [&](bool given, const char* name) {
+        if (given)
+            names.push_back(name);
+    };
+    add(limits.idle_ms.has_value(), "limits.idleTimeout");
+    add(limits.output_bytes.has_value(), "limits.output");
+    add(limits.log_bytes.has_value(), "limits.log");
+    add(limits.programs.has_value(), "limits.programs");
+    add(limits.sandboxes.has_value(), "limits.sandboxes");
+    add(artifacts.count || artifacts.bytes || artifacts.extensions || artifacts.mime_types, "artifacts");
+    add(policy.approval.has_value(), "approval");
+    return names;
+}
+
 std::string duration_text(uint64_t milliseconds)
 {
     if (milliseconds > 0 && milliseconds % 60'000 == 0)

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "egress/broker.hpp"
 #include "policy/policy.hpp"
+#include "policy/tighten.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,10 @@ Result<Duties> duties_of(const std::vector<policy::Policy>& policies);
 
 // Whether all that the rule allows is among what the destination allows.
 bool covers(const policy::Destination& destination, const egress::Rule& rule);
+
+// For `brig policy explain`: what the guard keeps, and the properties that hold in sandboxes only.
+Result<std::vector<policy::Change>> kept_beside(const policy::Policy& policy);
+std::vector<std::string> kept_in_sandboxes_only(const policy::Policy& policy);
 
 // "5 min", "90 s", "1500 ms"
 std::string duration_text(uint64_t milliseconds);

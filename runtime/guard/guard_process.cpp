@@ -231,8 +231,7 @@ Result<> run_guard(const Duties& duties, container::Guarded guarded, Fd& report)
     Fd init = TRY(kernel::duplicate(guarded.init));
     Fd error = open_error_stream(guarded);
     // The lock of the state directory, the caller's sockets, an engine's pipes: none of them may stay open for the guard.
-    TRY(kernel::close_all_but(
-        {init.get(), error.get(), guarded.program_runs.get(), report.get(), guarded.log->file().get()}));
+    TRY(kernel::close_all_but({init.get(), error.get(), guarded.program_runs.get(), report.get(), guarded.log->file().get()}));
     TRY(kernel::ensure_standard_descriptors());
     TRY(kernel::new_session());
     TRY(kernel::change_directory("/"));

@@ -47,6 +47,8 @@ ErrorStream stream_of(Fd shared)
 // own is then no stream of the container.
 Fd open_error_stream(const container::Guarded& guarded)
 {
+    if (guarded.terminal && !guarded.program_runs.valid())
+        return Fd(); // it is the program's by now, which could have put anything there
     auto file = guarded.terminal ? kernel::open_at(kernel::working_directory, fmt::format("/proc/{}/fd/2", guarded.pid),
                                                    O_WRONLY | O_NONBLOCK | O_NOCTTY)
                                  : kernel::duplicate(FdRef(2));

@@ -191,3 +191,23 @@ def guards():
                 yield pid
         except OSError:
             continue
+
+
+def test_an_ordinary_users_container(installed, bundle, workdir):
+    """Without root: a guard of the user's own."""
+    from brigtest.ordinary_user import OrdinaryUser
+    user = OrdinaryUser(workdir / "user")
+    runtime = None
+    try:
+        installed.write("short", limits={"timeout": "700ms", "grace": "500ms"})
+        runtime = installed.under("short")
+        runtime.prefix = user.prefix
+        runtime.root = user.folder / "state"
+        runtime.root.mkdir(parents=True)
+        user.own(runtime.folder, runtime.root)
+        result = runtime.run(bundle.args("sleep", "30"), code=137)
+        assert REASON in result.err, result
+    finally:
+        if runtime is not None:
+            runtime.prefix = ()
+        user.close()

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "command/policy_choice.hpp"
 #include "command/version.hpp"
+#include "guard/guard.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
 
@@ -175,6 +176,7 @@ Result<container::Context> make_query_context(const Arguments& globals, Log log)
     context.policy = globals.text("policy");
     context.policy_folders = [] { return policy_folders(); };
     context.host_settings_file = host_settings_file;
+    context.make_guard = guard::make_guard;
     context.log = std::move(log);
     return context;
 }

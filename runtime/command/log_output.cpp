@@ -65,7 +65,9 @@ std::string log_time()
 
 Log LogOutput::log()
 {
-    return Log(m_settings.threshold, [this](LogLevel level, std::string_view message) { write(level, message); });
+    return Log(
+        m_settings.threshold, [this](LogLevel level, std::string_view message) { write(level, message); },
+        [this] { return FdRef(m_file); });
 }
 
 void LogOutput::write(LogLevel level, std::string_view text)

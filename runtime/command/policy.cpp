@@ -5,6 +5,7 @@
 #include "command/verb.hpp"
 #include "container/creation.hpp"
 #include "container/policies.hpp"
+#include "guard/duties.hpp"
 #include "policy/tighten.hpp"
 #include "spec/default_spec.hpp"
 #include "spec/read_spec.hpp"
@@ -127,6 +128,8 @@ Result<int> explain(const Invocation& invocation)
     else
         spec = TRY(spec::read_spec(spec::default_spec(false, 0, 0).view()));
     auto changes = TRY(container::explain_policy(file.policy, std::move(spec)));
+    for (auto& kept : TRY(guard::kept_beside(file.policy)))
+        changes.push_back(std::move(kept));
     Json rows = Json::array();
     std::string text;
     for (const auto& change : changes) {
@@ -136,6 +139,8 @@ Result<int> explain(const Invocation& invocation)
     }
     if (changes.empty())
         text = fmt::format("the policy {} changes nothing in this bundle\n", file.policy.name);
+    if (auto others = guard::kept_in_sandboxes_only(file.policy); !others.empty())
+        text += fmt::format("In sandboxes only (brig sandbox): {}\n", join(others, ", "));
     TRY(print(invocation.arguments.flag("json") ? rows.to_text(true) + "\n" : text));
     return 0;
 }

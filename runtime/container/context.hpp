@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "cgroup/systemd_manager.hpp"
+#include "container/guarding.hpp"
 #include "kernel/host_facts.hpp"
 #include "plan/plan.hpp"
 #include "policy/policy.hpp"
@@ -28,6 +29,7 @@ struct Context {
     std::string host_settings_file;                           // "/etc/brig/config.json"
     // Limits that policies need not keep: the caller names them, and this host cannot (`brig sandbox --best-effort`).
     std::vector<std::optional<uint64_t> policy::Resources::*> unkept_limits;
+    MakeGuard make_guard; // unset: the caller keeps the policies' limits itself
     Log log;
 };
 

@@ -3,6 +3,7 @@
 #include "base/rollback.hpp"
 #include "base/text.hpp"
 #include "base/wall_clock.hpp"
+#include "container/ending.hpp"
 #include "container/filter_store.hpp"
 #include "container/lifecycle.hpp"
 #include "container/systemd.hpp"
@@ -20,6 +21,7 @@
 
 #include <ctime>
 #include <sched.h>
+#include <tuple>
 
 namespace brig::container {
 
@@ -33,6 +35,16 @@ Result<std::string> read_bundle_config(const std::string& bundle, const std::str
                            .with_kind(ErrorKind::invalid)
                            .with_hint("is --bundle right? `brig spec` writes a config.json"));
     return text;
+}
+
+spec::Mount resolver_mount(const std::string& host_state_directory)
+{
+    spec::Mount mount;
+    mount.destination = "/etc/resolv.conf";
+    mount.type = "bind";
+    mount.source = join_path(host_state_directory, resolver_file_name);
+    mount.options = {"bind", "ro", "nosuid", "nodev", "noexec"};
+    return mount;
 }
 
 Result<> write_pid_file(const std::string& path, pid_t pid)
@@ -98,6 +110,11 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     planned.policies = TRY(choose_policies(context, planned.spec.annotations));
     auto policies = planned.policies.policies();
     TRY(apply_policies(context, policies, planned.spec));
+    // What watches over a resident init keeps its limits, too.
+    if (context.make_guard && !policies.empty() && !request.resident)
+        planned.guard = TRY(context.make_guard(policies));
+    if (planned.guard && !planned.guard->resolver_configuration().empty())
+        planned.spec.mounts.push_back(resolver_mount(join_path(context.state_root, request.id)));
     if (!request.notify_socket.empty())
         planned.spec.mounts.push_back(notify_mount(join_path(context.state_root, request.id)));
     TRY(spec::check_spec(planned.spec));
@@ -173,6 +190,23 @@ Record first_record(const PlannedContainer& planned)
     return record;
 }
 
+Result<> start_guard(const PlannedContainer& planned, const Log& log, FdRef init, Fd program_runs, Record& record)
+{
+    if (!planned.guard)
+        return {};
+    Guarded guarded;
+    guarded.id = record.id;
+    guarded.pid = record.pid;
+    guarded.init = init;
+    guarded.program_runs = std::move(program_runs);
+    guarded.terminal = planned.plan.process.terminal;
+    guarded.end_all = [&record] { return end_all_processes(record); };
+    guarded.log = &log;
+    record.guard = TRY_DURING("start the guard of the policy's limits", planned.guard->start(std::move(guarded)));
+    record.guard_start_time = TRY(kernel::process_stat(record.guard)).start_time;
+    return {};
+}
+
 namespace {
 
 Result<setup::SeccompProgram> program_of(const FilterStore& filters, const spec::Seccomp& profile, std::string_view name)
@@ -207,6 +241,8 @@ Result<std::vector<setup::SeccompProgram>> filters_for(const Context& context, c
 Result<> keep_configuration(const StateDirectory& directory, const std::string& config_text, const PlannedContainer& planned)
 {
     TRY(directory.write_file("config.json", config_text));
+    if (planned.guard && !planned.guard->resolver_configuration().empty())
+        TRY(kernel::replace_file(directory.fd(), resolver_file_name, planned.guard->resolver_configuration(), 0644));
     return keep_policies(directory, planned.policies);
 }
 
@@ -232,6 +268,8 @@ public:
         std::optional<Notifier> notifier = TRY(prepare_notifying());
         Rollback stop;
         stop.add([&] { stop_unit(); });
+        if (m_planned.guard)
+            std::tie(m_program_runs, m_until_execve) = TRY(kernel::make_pipe());
         auto outcome = TRY(launch::launch(launch_request(listener), m_context.log));
         Rollback undo; // after what it uses, so that it runs before that is gone
         undo.add([&] { abandon(outcome); });
@@ -259,6 +297,7 @@ private:
         request.console_socket = m_request.console_socket;
         request.terminal_to_caller = m_request.terminal_to_caller;
         request.start_listener = listener;
+        request.until_execve = m_until_execve;
         request.resident = m_request.resident ? &*m_request.resident : nullptr;
         request.hook_state = [this](pid_t pid, launch::HookMoment moment) {
             Record record = m_record;
@@ -284,6 +323,8 @@ private:
     Result<> finish(launch::LaunchOutcome& outcome)
     {
         m_record.cgroups = outcome.cgroup.locations();
+        m_until_execve.reset();
+        TRY(start_guard(m_planned, m_context.log, outcome.launched.pidfd, std::move(m_program_runs), m_record));
         m_record.complete = true;
         TRY(m_directory.write_record(m_record));
         if (m_request.pidfd_socket.valid())
@@ -315,6 +356,8 @@ private:
     const PlannedContainer& m_planned;
     const StateDirectory& m_directory;
     Record m_record;
+    Fd m_program_runs; // at its end when the program runs
+    Fd m_until_execve;
     bool m_unit_asked = false;
 };
 

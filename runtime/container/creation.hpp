@@ -22,6 +22,7 @@ struct PlannedContainer {
     plan::Plan plan;
     std::unique_ptr<cgroup::SystemdManager> systemd; // with the driver systemd
     ChosenPolicies policies;                         // the spec is tightened by them
+    std::unique_ptr<Guard> guard;                    // keeps what they say beyond that; none: nothing
 };
 
 // config -> check -> plan; nothing is made.
@@ -36,6 +37,10 @@ Result<std::vector<setup::SeccompProgram>> filters_for(const Context& context, c
                                                        const plan::Plan& plan);
 // config.json, and the policies if there are any.
 Result<> keep_configuration(const StateDirectory& directory, const std::string& config_text, const PlannedContainer& planned);
+
+// Beside the init, if the policies need one; its pid goes into the record, which is as it will be kept but for that.
+// program_runs: at its end when the program runs; invalid: it does already.
+Result<> start_guard(const PlannedContainer& planned, const Log& log, FdRef init, Fd program_runs, Record& record);
 
 // What is known before anything is made.
 Record first_record(const PlannedContainer& planned);

@@ -6,6 +6,7 @@
 #include "container/systemd.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
+#include "kernel/procfs.hpp"
 #include "plan/cgroup_plan.hpp"
 #include "setup/hooks.hpp"
 #include "setup/intel_rdt.hpp"
@@ -50,6 +51,22 @@ Result<> end_all_processes(const Record& record)
         return failure(Error(ErrorKind::timed_out, fmt::format("process {} did not end within 10 s of SIGKILL", record.pid))
                            .with_hint("it waits in the kernel, see /proc/<pid>/stack; delete again later"));
     return {};
+}
+
+void end_guard(const Record& record)
+{
+    if (record.guard == 0)
+        return;
+    auto pidfd = kernel::pidfd_open(record.guard);
+    auto stat = kernel::process_stat(record.guard);
+    if (!pidfd || !stat || stat->start_time != record.guard_start_time)
+        return;
+    // It leaves by itself when the init has ended.
+    constexpr int64_t usual_end = 1500;
+    if (auto ended = kernel::wait_for_end(*pidfd, usual_end); ended && *ended)
+        return;
+    (void)kernel::pidfd_send_signal(*pidfd, SIGKILL);
+    (void)kernel::wait_for_end(*pidfd, patience);
 }
 
 namespace {
@@ -169,6 +186,7 @@ Result<> remove(const Context& context, const std::string& id, bool force)
                            .with_hint("kill it first or use --force"));
     TRY(forget_foreign_unit(context, *record));
     TRY(end_all_processes(*record));
+    end_guard(*record);
     TRY(remove_cgroup_of(context, *record, patience));
     TRY(setup::remove_resctrl_groups(record->own_resctrl));
     if (record->complete && record->has_poststop_hooks)

@@ -164,6 +164,9 @@ public:
         m_record.cgroups = m_cgroup.locations();
         TRY(m_directory.write_record(m_record));
         TRY(converse());
+        TRY(start_guard(m_planned, m_context.log, m_pidfd, Fd(), m_record));
+        if (m_planned.guard)
+            TRY(m_directory.write_record(m_record));
         TRY(announce());
         undo.keep();
         return Restored{std::move(m_record), m_pid, std::move(m_pidfd), std::move(m_terminal)};
@@ -409,6 +412,10 @@ Result<Restored> restore(const Context& context, const RestoreRequest& request)
         return failure(no_criu());
     PlannedContainer planned = TRY(plan_from(context, request.create));
     TRY(check_terminal_request(planned.plan, request.create));
+    if (planned.guard && !planned.guard->resolver_configuration().empty())
+        return failure(
+            Error(ErrorKind::not_supported, "a container with a network of names (network.mode allow) cannot be restored")
+                .with_hint("a checkpoint has no part of the egress broker; begin it anew"));
     // Before anything is made: most mistakes are wrong paths.
     (void)TRY(open_checkpoint_folders(request.settings));
     StateStore store(context.state_root);

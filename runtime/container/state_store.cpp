@@ -79,6 +79,8 @@ Json record_to_json(const Record& record)
     json.set("ownerUid", Json::number(record.owner_uid));
     json.set("pid", Json::number(record.pid));
     json.set("startTime", Json::unsigned_number(record.start_time));
+    if (record.guard != 0)
+        json.set("guard", Json::number(record.guard)).set("guardStartTime", Json::unsigned_number(record.guard_start_time));
     json.set("complete", Json::boolean(record.complete));
     json.set("hostPidNamespace", Json::boolean(record.host_pid_namespace));
     json.set("hasPoststartHooks", Json::boolean(record.has_poststart_hooks));
@@ -116,6 +118,10 @@ Result<Record> record_from_json(JsonView json)
     record.owner_uid = static_cast<uint32_t>(TRY(json.member("ownerUid").unsigned_integer()));
     record.pid = static_cast<pid_t>(TRY(json.member("pid").signed_integer()));
     record.start_time = TRY(json.member("startTime").unsigned_integer());
+    if (auto guard = json.member("guard"); !guard.is_null()) {
+        record.guard = static_cast<pid_t>(TRY(guard.signed_integer()));
+        record.guard_start_time = TRY(json.member("guardStartTime").unsigned_integer());
+    }
     record.complete = json.member("complete").boolean();
     record.host_pid_namespace = json.member("hostPidNamespace").boolean();
     record.has_poststart_hooks = json.member("hasPoststartHooks").boolean();

@@ -3,6 +3,7 @@
 //   config.json    the bundle's configuration as it was at create
 //   seccomp.bpf    the compiled filter, for exec
 //   policy.json, policy.bpf   the policies and their compiled filters, if there are any
+//   resolv.conf    of a container that reaches names (container/guarding.hpp)
 //   start.sock     start_socket_name
 //   notify/        the socket of container/notify.hpp, where the caller has a $NOTIFY_SOCKET
 // Other runtimes' folders may share the root (Docker does that): a folder without brig.json is not ours and is left alone.
@@ -41,8 +42,10 @@ struct Record {
     std::map<std::string, std::string> annotations;
     std::vector<std::string> policies; // names; what they say is in policy.json
     uint32_t owner_uid = 0;
-    pid_t pid = 0;                    // 0 while creating
-    uint64_t start_time = 0;          // of the pid: together they are unique (kernel::process_stat)
+    pid_t pid = 0;           // 0 while creating
+    uint64_t start_time = 0; // of the pid: together they are unique (kernel::process_stat)
+    pid_t guard = 0;         // the process that keeps its policies' limits (container/guarding.hpp); 0: none
+    uint64_t guard_start_time = 0;
     bool complete = false;            // create got as far as `created`
     bool host_pid_namespace = false;  // kill and delete must go by the cgroup
     bool has_poststart_hooks = false; // so that start and delete read config.json only when they must

@@ -23,26 +23,13 @@ constexpr uint64_t least_connections = 16;
 
 // ---- in the child ------------------------------------------------------------------------------------------------------
 
-// Whatever else the caller has open is none of the broker's business.
-Result<> close_all_but(std::vector<int> kept)
-{
-    std::sort(kept.begin(), kept.end());
-    unsigned next = 0;
-    for (int number : kept) {
-        auto wanted = static_cast<unsigned>(number);
-        if (wanted > next)
-            TRY(kernel::close_descriptor_range(next, wanted - 1));
-        next = wanted + 1;
-    }
-    return kernel::close_descriptors_from(next);
-}
-
 Result<> keep_own_descriptors(const Listeners& listeners, FdRef audit, FdRef report)
 {
     std::vector<int> kept = {audit.get(), report.get()};
     for (const Listener& listener : listeners.sockets)
         kept.push_back(listener.socket.get());
-    TRY(close_all_but(std::move(kept)));
+    // Whatever else the caller has open is none of the broker's business.
+    TRY(kernel::close_all_but(std::move(kept)));
     // 0, 1 and 2 are no sockets of somebody's, whatever a library prints.
     return kernel::ensure_standard_descriptors();
 }

@@ -2,6 +2,7 @@
 
 #include "kernel/call.hpp"
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <csignal>
@@ -279,6 +280,21 @@ Result<> close_descriptors_from(unsigned first)
 Result<> close_descriptor_range(unsigned first, unsigned last)
 {
     return check(::syscall(SYS_close_range, first, last, 0), [&] { return fmt::format("close_range {}, {}", first, last); });
+}
+
+Result<> close_all_but(std::vector<int> kept)
+{
+    std::sort(kept.begin(), kept.end());
+    unsigned next = 0;
+    for (int number : kept) {
+        if (number < 0)
+            continue;
+        auto wanted = static_cast<unsigned>(number);
+        if (wanted > next)
+            TRY(close_descriptor_range(next, wanted - 1));
+        next = std::max(next, wanted + 1);
+    }
+    return close_descriptors_from(next);
 }
 
 Result<> mark_close_on_exec_from(unsigned first)

@@ -79,6 +79,7 @@ Result<> set_io_priority(int priority_class, int priority);
 // Closes or marks close-on-exec all descriptors >= first.
 Result<> close_descriptors_from(unsigned first);
 Result<> close_descriptor_range(unsigned first, unsigned last); // both included
+Result<> close_all_but(std::vector<int> kept);                  // -1 in it counts for nothing
 Result<> mark_close_on_exec_from(unsigned first);
 Result<> duplicate_onto(FdRef from, int to); // dup2: `to` survives exec
 Result<> reset_signals();                    // default handlers, empty mask

@@ -370,6 +370,7 @@ void run_container_init(InitRequest request)
                        .id = request.plan.id,
                        .channel = std::move(request.channel),
                        .start_listener = request.start_listener,
+                       .until_execve = request.until_execve,
                        .limits_are_set = request.conversation.user_namespace,
                        .terminal_to_caller = request.terminal_to_caller,
                        .console_socket = Fd(request.console_socket.get()),

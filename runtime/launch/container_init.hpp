@@ -20,6 +20,7 @@ struct InitRequest {
     Conversation conversation;
     Channel channel;
     FdRef start_listener{-1};
+    FdRef until_execve{-1};
     FdRef console_socket{-1};
     bool terminal_to_caller = false;
     bool join_namespaces = false; // no intermediate process has done it

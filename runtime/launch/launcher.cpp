@@ -215,6 +215,7 @@ Result<Launched> spawn_init(const LaunchRequest& request, const cgroup::Cgroup& 
                                        .conversation = conversation_of(request.plan, false),
                                        .channel = Channel(std::move(*end)),
                                        .start_listener = request.start_listener,
+                                       .until_execve = request.until_execve,
                                        .console_socket = request.console_socket,
                                        .terminal_to_caller = request.terminal_to_caller,
                                        .join_namespaces = !namespaces_joined,

@@ -41,6 +41,7 @@ struct LaunchRequest {
     FdRef console_socket{-1}; // the init sends the terminal there
     bool terminal_to_caller = false;
     FdRef start_listener{-1};                  // valid: the init waits there instead of on the channel
+    FdRef until_execve{-1};                    // the init keeps it open until its program runs, or it ends
     bool child_of_callers_parent = false;      // CLONE_PARENT, for a forked worker of an event loop
     const ResidentRequest* resident = nullptr; // the init stays brig's own; process.args do not count
 

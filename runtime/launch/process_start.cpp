@@ -29,7 +29,8 @@ Result<> close_other_descriptors(const StartContext& context, const std::vector<
 {
     std::vector<int> kept = also_kept;
     int lent = context.resident != nullptr ? context.resident->kept.get() : -1;
-    for (int fd : {context.channel.socket().get(), context.start_listener.get(), context.console_socket.get(), lent})
+    for (int fd : {context.channel.socket().get(), context.start_listener.get(), context.until_execve.get(),
+                   context.console_socket.get(), lent})
         if (fd >= 0)
             kept.push_back(fd);
     std::sort(kept.begin(), kept.end());

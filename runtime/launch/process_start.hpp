@@ -23,6 +23,7 @@ struct StartContext {
     std::string id;
     Channel channel;             // to the launcher
     FdRef start_listener{-1};    // valid: `start` comes through a connection to it
+    FdRef until_execve{-1};      // close-on-exec; whoever has the other end learns that the program runs
     bool limits_are_set = false; // by the launcher: from a user namespace this process could not raise them
     bool terminal_to_caller = false;
     Fd console_socket;                          // this process's own copy

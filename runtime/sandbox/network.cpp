@@ -1,6 +1,8 @@
 #include "sandbox/network.hpp"
 
 #include "base/text.hpp"
+#include "guard/duties.hpp"
+#include "guard/network.hpp"
 #include "kernel/events.hpp"
 #include "kernel/files.hpp"
 
@@ -14,26 +16,10 @@ namespace {
 constexpr size_t most_named = 256; // of each list in an outcome; the audit has all
 constexpr const char* resolver_name = ".sandbox-resolv.conf";
 
-bool covers_name(const policy::Destination& destination, const egress::Rule& rule)
-{
-    if (!destination.subdomains)
-        return !rule.is_suffix && rule.name == destination.host;
-    return rule.name.ends_with("." + destination.host) || (rule.is_suffix && rule.name == destination.host);
-}
-
-bool covers(const policy::Destination& destination, const egress::Rule& rule)
-{
-    if (!covers_name(destination, rule) || rule.any_protocol)
-        return false;
-    if (destination.port)
-        return rule.port == destination.port;
-    return !rule.port || *rule.port == 443 || *rule.port == 80;
-}
-
 Result<> check_covered(const std::string& text, const std::vector<policy::Destination>& allowed)
 {
     auto rule = TRY(egress::Rule::parse(text));
-    if (std::ranges::any_of(allowed, [&](const auto& destination) { return covers(destination, rule); }))
+    if (std::ranges::any_of(allowed, [&](const auto& destination) { return guard::covers(destination, rule); }))
         return {};
     std::vector<std::string> texts;
     for (const auto& destination : allowed)
@@ -77,12 +63,10 @@ Result<std::string> resolver_file(const std::string& state_root)
 
 Result<SandboxNetwork> SandboxNetwork::open(const Request& request, FdRef network_namespace, FdRef user_namespace)
 {
-    constexpr size_t largest_configuration = 64 << 10;
     egress::BrokerRequest broker;
     broker.sandbox = request.id;
     broker.rules = TRY(egress::Rules::parse(request.network.rules));
-    auto configuration = kernel::read_file(kernel::working_directory, "/etc/resolv.conf", largest_configuration);
-    broker.resolvers = egress::resolvers_in(configuration.value_or(""));
+    broker.resolvers = guard::host_resolvers();
     const RequestedNetwork& limits = request.network;
     broker.limits.connections = limits.connections > 0 ? limits.connections : broker.limits.connections;
     broker.limits.bytes = limits.bytes;

@@ -72,6 +72,9 @@ def test_explain_says_what_and_why(installed, bundle):
     assert by_property["root.readonly"]["after"] == "true"
     assert "strict" in by_property["process.capabilities.bounding"]["reason"]
     assert "process.capabilities.bounding" in installed.under().ok("policy", "explain", "strict").out
+    assert by_property["limits.timeout"]["after"] == "5 min" and "guard" in by_property["limits.timeout"]["reason"]
+    text = installed.under().ok("policy", "explain", "strict").out
+    assert "In sandboxes only (brig sandbox): limits.output, limits.log" in text
 
 
 def test_explain_names_a_refusal(installed, bundle):

@@ -164,7 +164,7 @@ kernel-tests: $(BUILD)/tests/kernel $(KERNEL_PROBES) ## run the tests of the wra
 	BUILD=$(BUILD) $(BUILD)/tests/kernel
 
 BRIG ?= $(abspath $(BUILD)/brig)
-container-tests: $(BUILD)/brig $(HELPERS) criu ## run the command-line contract
+container-tests: $(BUILD)/brig $(HELPERS) $(EGRESS_RUN) criu ## run the command-line contract
 	BRIG=$(BRIG) $(PYTEST) -q tests/container
 
 security-tests: $(BUILD)/brig $(HELPERS) ## run the attacks, each with a positive control
@@ -180,7 +180,7 @@ sandbox-tests: $(BUILD)/brig $(HELPERS) $(EGRESS_RUN) ## run sandboxes under att
 egress-tests: $(EGRESS_RUN) ## run the attacks on the network by domain, in a world of network namespaces
 	BUILD=$(abspath $(BUILD)) $(PYTEST) -q tests/egress
 
-endtoend-tests: $(BUILD)/brig $(HELPERS) ## run Docker, containerd, Podman and Buildah on brig
+endtoend-tests: $(BUILD)/brig $(HELPERS) $(EGRESS_RUN) ## run Docker, containerd, Podman and Buildah on brig
 	BRIG=$(BRIG) $(PYTEST) -q tests/endtoend
 
 # For the tests of checkpoint and restore, where the distribution's CRIU does not work on the kernel.

@@ -48,6 +48,7 @@ inline constexpr size_t any_number = static_cast<size_t>(-1);
 extern const Verb checkpoint_verb;
 extern const Verb create_verb;
 extern const Verb delete_verb;
+extern const Verb doctor_verb;
 extern const Verb events_verb;
 extern const Verb exec_verb;
 extern const Verb features_verb;

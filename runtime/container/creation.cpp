@@ -37,6 +37,8 @@ Result<std::string> read_bundle_config(const std::string& bundle, const std::str
     return text;
 }
 
+namespace {
+
 spec::Mount resolver_mount(const std::string& host_state_directory)
 {
     spec::Mount mount;
@@ -46,6 +48,8 @@ spec::Mount resolver_mount(const std::string& host_state_directory)
     mount.options = {"bind", "ro", "nosuid", "nodev", "noexec"};
     return mount;
 }
+
+} // namespace
 
 Result<> write_pid_file(const std::string& path, pid_t pid)
 {
@@ -113,7 +117,7 @@ Result<PlannedContainer> plan_from(const Context& context, const CreateRequest& 
     // What watches over a resident init keeps its limits, too.
     if (context.make_guard && !policies.empty() && !request.resident)
         planned.guard = TRY(context.make_guard(policies));
-    if (planned.guard && !planned.guard->resolver_configuration().empty())
+    if (!planned.resolver_configuration().empty())
         planned.spec.mounts.push_back(resolver_mount(join_path(context.state_root, request.id)));
     if (!request.notify_socket.empty())
         planned.spec.mounts.push_back(notify_mount(join_path(context.state_root, request.id)));
@@ -241,8 +245,8 @@ Result<std::vector<setup::SeccompProgram>> filters_for(const Context& context, c
 Result<> keep_configuration(const StateDirectory& directory, const std::string& config_text, const PlannedContainer& planned)
 {
     TRY(directory.write_file("config.json", config_text));
-    if (planned.guard && !planned.guard->resolver_configuration().empty())
-        TRY(kernel::replace_file(directory.fd(), resolver_file_name, planned.guard->resolver_configuration(), 0644));
+    if (auto resolver = planned.resolver_configuration(); !resolver.empty())
+        TRY(kernel::replace_file(directory.fd(), resolver_file_name, resolver, 0644));
     return keep_policies(directory, planned.policies);
 }
 

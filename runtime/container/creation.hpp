@@ -23,6 +23,9 @@ struct PlannedContainer {
     std::unique_ptr<cgroup::SystemdManager> systemd; // with the driver systemd
     ChosenPolicies policies;                         // the spec is tightened by them
     std::unique_ptr<Guard> guard;                    // keeps what they say beyond that; none: nothing
+
+    // Its own /etc/resolv.conf; empty: none.
+    std::string resolver_configuration() const { return guard ? guard->resolver_configuration() : std::string(); }
 };
 
 // config -> check -> plan; nothing is made.

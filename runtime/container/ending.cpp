@@ -53,6 +53,9 @@ Result<> end_all_processes(const Record& record)
     return {};
 }
 
+namespace {
+
+// Of a container whose init has ended.
 void end_guard(const Record& record)
 {
     if (record.guard == 0)
@@ -68,8 +71,6 @@ void end_guard(const Record& record)
     (void)kernel::pidfd_send_signal(*pidfd, SIGKILL);
     (void)kernel::wait_for_end(*pidfd, patience);
 }
-
-namespace {
 
 Result<> kill_all_without_cgroup(const StateDirectory& directory, const Record& record, int signal)
 {

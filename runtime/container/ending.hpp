@@ -10,7 +10,4 @@ namespace brig::container {
 // SIGKILL to every process, thawing what is frozen; returns when they have ended. Bounded in time.
 Result<> end_all_processes(const Record& record);
 
-// Of a container whose init has ended.
-void end_guard(const Record& record);
-
 } // namespace brig::container

@@ -8,7 +8,6 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "policy/policy.hpp"
-#include "spec/spec.hpp"
 
 #include <functional>
 #include <memory>
@@ -46,7 +45,5 @@ using MakeGuard = std::function<Result<std::unique_ptr<Guard>>(const std::vector
 
 // In the state directory, for a guard that answers names.
 inline constexpr const char* resolver_file_name = "resolv.conf";
-
-spec::Mount resolver_mount(const std::string& host_state_directory);
 
 } // namespace brig::container

@@ -412,7 +412,7 @@ Result<Restored> restore(const Context& context, const RestoreRequest& request)
         return failure(no_criu());
     PlannedContainer planned = TRY(plan_from(context, request.create));
     TRY(check_terminal_request(planned.plan, request.create));
-    if (planned.guard && !planned.guard->resolver_configuration().empty())
+    if (!planned.resolver_configuration().empty())
         return failure(
             Error(ErrorKind::not_supported, "a container with a network of names (network.mode allow) cannot be restored")
                 .with_hint("a checkpoint has no part of the egress broker; begin it anew"));

@@ -5,6 +5,7 @@
 #include "kernel/files.hpp"
 #include "kernel/landlock.hpp"
 #include "kernel/present_calls.hpp"
+#include "kernel/program_output.hpp"
 #include "kernel/seccomp_flags.hpp"
 
 #include <algorithm>
@@ -25,12 +26,6 @@ std::string text_of(const std::string& path)
     return text ? std::string(trim(*text)) : std::string();
 }
 
-bool has_program(std::string_view search_path, std::string_view name)
-{
-    return std::ranges::any_of(split(search_path, ':'),
-                               [&](auto folder) { return !folder.empty() && kernel::may_execute(join_path(folder, name)); });
-}
-
 bool has_file_system(std::string_view name)
 {
     std::string listing = text_of("/proc/filesystems");
@@ -46,8 +41,6 @@ bool is_brig(std::string_view path)
 
 Result<bool> docker_has_brig(const std::string& settings)
 {
-    if (!kernel::exists(working_directory, settings))
-        return false;
     Json document = TRY(Json::parse(TRY(kernel::read_file(working_directory, settings, largest_settings))));
     bool found = false;
     document.view().member("runtimes").for_each_member([&](std::string_view, JsonView runtime) {
@@ -59,8 +52,6 @@ Result<bool> docker_has_brig(const std::string& settings)
 // TOML of containerd and Podman, where the path of a runtime stands in quotes.
 Result<bool> text_has_brig(const std::string& settings)
 {
-    if (!kernel::exists(working_directory, settings))
-        return false;
     std::string text = TRY(kernel::read_file(working_directory, settings, largest_settings));
     for (auto line : split(text, '\n'))
         if (!trim(line).starts_with('#'))
@@ -70,14 +61,20 @@ Result<bool> text_has_brig(const std::string& settings)
     return false;
 }
 
+Result<bool> has_brig(const std::string& settings)
+{
+    if (!kernel::exists(working_directory, settings))
+        return false;
+    return settings.ends_with(".json") ? docker_has_brig(settings) : text_has_brig(settings);
+}
+
 EngineView view_engine(const std::string& search_path, const char* name, const char* program, const char* settings)
 {
     EngineView engine;
     engine.name = name;
     engine.settings = settings;
-    engine.installed = has_program(search_path, program);
-    auto registered = engine.settings.ends_with(".json") ? docker_has_brig(settings) : text_has_brig(settings);
-    if (registered)
+    engine.installed = kernel::find_program(program, search_path).has_value();
+    if (auto registered = has_brig(settings))
         engine.registered = *registered;
     return engine;
 }
@@ -103,12 +100,13 @@ Result<HostView> read_host_view(const std::string& search_path)
         if (!call.present)
             view.missing_calls.emplace_back(call.name);
     view.landlock_version = std::max(0, kernel::landlock_version());
-    view.seccomp_filters = kernel::exists(working_directory, "/proc/sys/kernel/seccomp/actions_avail");
-    view.seccomp_notify = contains(text_of("/proc/sys/kernel/seccomp/actions_avail"), "user_notif");
+    std::string actions = text_of("/proc/sys/kernel/seccomp/actions_avail");
+    view.seccomp_filters = !actions.empty();
+    view.seccomp_notify = contains(actions, "user_notif");
     view.overlay = has_file_system("overlay");
     view.swap_accounting = bounds_swap(view.facts);
     view.pressure = kernel::exists(working_directory, "/proc/pressure/cpu");
-    view.criu = has_program(search_path, "criu");
+    view.criu = kernel::find_program("criu", search_path).has_value();
     if (auto most = parse_unsigned(text_of("/proc/sys/user/max_user_namespaces")))
         view.most_user_namespaces = *most;
     view.restricted_user_namespaces = text_of("/proc/sys/kernel/unprivileged_userns_clone") == "0"

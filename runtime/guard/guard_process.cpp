@@ -78,7 +78,6 @@ public:
     GuardProcess(const Duties& duties, container::Guarded& guarded, Fd init, ErrorStream error)
         : m_duties(duties), m_guarded(guarded), m_init(std::move(init)), m_error(std::move(error))
     {
-        m_started = !m_guarded.program_runs.valid();
     }
 
     Result<> prepare()
@@ -93,7 +92,7 @@ public:
 
     Result<> run()
     {
-        if (m_started)
+        if (!m_guarded.program_runs.valid())
             begin_time();
         while (!has_ended(m_init))
             TRY(turn());
@@ -138,7 +137,6 @@ private:
 
     void begin_time()
     {
-        m_started = true;
         m_guarded.program_runs.reset();
         if (m_duties.time)
             m_end = kernel::monotonic_milliseconds() + static_cast<int64_t>(m_duties.time->milliseconds);
@@ -222,7 +220,6 @@ private:
     std::optional<egress::Broker> m_broker;
     Fd m_watcher; // readable when it has ended
     pid_t m_watcher_pid = -1;
-    bool m_started = false;
     int64_t m_end = 0; // of the container's time; 0: there is none, or it has not begun
 };
 

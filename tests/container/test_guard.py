@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from brigtest.leaks import processes_named
 from brigtest.waiting import wait_until
 
 pytestmark = pytest.mark.brig_only("other runtimes have no policies")
@@ -173,7 +174,7 @@ def test_a_create_that_is_killed_leaves_nothing(installed, bundle):
     installed.write("long", limits={"timeout": "10m"})
     runtime = installed.under("long")
     bundle.args("sleep", "30").write()
-    before = set(guards())
+    before = guards()
     for step in range(12):
         name = f"killed-{step}"
         process = runtime.spawn("create", "--bundle", bundle.path, name)
@@ -181,16 +182,11 @@ def test_a_create_that_is_killed_leaves_nothing(installed, bundle):
         process.kill()
         process.wait()
         runtime.ok("delete", "--force", name)
-        wait_until(lambda: set(guards()) <= before, f"guards {set(guards()) - before} to end", seconds=5)
+        wait_until(lambda: guards() <= before, f"guards {guards() - before} to end", seconds=5)
 
 
 def guards():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if open(f"/proc/{pid}/comm").read().strip() in ("brig-guard", "brig-watcher") and not is_gone(int(pid)):
-                yield pid
-        except OSError:
-            continue
+    return {pid for pid in processes_named("brig-guard", "brig-watcher") if not is_gone(int(pid))}
 
 
 def test_an_ordinary_users_container(installed, bundle, workdir):

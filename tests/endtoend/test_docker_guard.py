@@ -1,11 +1,11 @@
 """docker run --runtime=brig-NAME with no other flag: the policy's wall time, its reason in the log, and its names."""
-import os
 import shutil
 import time
 
 import pytest
 
 from brigtest import settings
+from brigtest.leaks import processes_named
 from brigtest.policies import Installed
 from docker_client import IMAGE, Docker, wait_until
 import private_engine
@@ -42,14 +42,7 @@ def docker(guarded_engine):
 
 
 def guards():
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if open(f"/proc/{pid}/comm").read().strip() in ("brig-guard", "brig-watcher", "brig-egress"):
-                found.append(pid)
-        except OSError:
-            continue
-    return found
+    return processes_named("brig-guard", "brig-watcher", "brig-egress")
 
 
 def test_a_run_ends_in_time_and_says_why(docker):

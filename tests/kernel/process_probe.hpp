@@ -23,6 +23,8 @@ inline ProbeOutcome probe_process(const std::string& name, const std::string& ar
     request.path = join_path(parent_path(self), "probe-process");
     request.args = {"probe-process", name, argument};
     request.timeout_milliseconds = 60000;
+    if (const char* sanitizer = getenv("ASAN_OPTIONS"))
+        request.environment = {std::string("ASAN_OPTIONS=") + sanitizer};
     auto ran = kernel::run_program(request);
     cr_assert(ran.has_value(), "%s", ran ? "" : ran.error().message().c_str());
     cr_assert(!ran->timed_out, "probe-process %s hangs after: %s", name.c_str(), ran->output.c_str());

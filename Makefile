@@ -32,7 +32,7 @@ LDFLAGS = $(SANITIZERS) -pie
 endif
 
 # Folders are layers: each may include only those before it.
-LAYERS = base kernel spec policy plan cgroup setup launch container image egress guard sandbox doctor
+LAYERS = base kernel spec policy plan cgroup setup launch container image egress guard sandbox doctor inspect
 ARCHIVES = $(foreach layer,$(LAYERS),$(BUILD)/lib/$(layer).a)
 sources_of = $(wildcard runtime/$(1)/*.cpp)
 objects_of = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(call sources_of,$(1)))

@@ -1,4 +1,4 @@
-// Private to runtime/cgroup/stats*.cpp: one directory's files as values.
+// Private to runtime/cgroup: one directory's files as values.
 //
 // All of them fill only what is absent, so that hierarchies can be read one after the other.
 #pragma once

@@ -10,9 +10,9 @@ namespace brig::command {
 namespace {
 
 constexpr std::array verbs = {
-    &checkpoint_verb, &create_verb, &delete_verb,  &doctor_verb, &events_verb, &exec_verb,   &features_verb, &image_verb,
-    &kill_verb,       &list_verb,   &mounts_verb,  &pause_verb,  &plan_verb,   &policy_verb, &ps_verb,       &restore_verb,
-    &resume_verb,     &run_verb,    &sandbox_verb, &spec_verb,   &start_verb,  &state_verb,  &update_verb,
+    &checkpoint_verb, &create_verb, &delete_verb, &doctor_verb,  &events_verb, &exec_verb,  &features_verb, &image_verb,
+    &inspect_verb,    &kill_verb,   &list_verb,   &mounts_verb,  &pause_verb,  &plan_verb,  &policy_verb,   &ps_verb,
+    &restore_verb,    &resume_verb, &run_verb,    &sandbox_verb, &spec_verb,   &start_verb, &state_verb,    &update_verb,
 };
 
 Result<> imply(std::string_view called_as, Arguments& globals)

@@ -53,6 +53,7 @@ extern const Verb events_verb;
 extern const Verb exec_verb;
 extern const Verb features_verb;
 extern const Verb image_verb;
+extern const Verb inspect_verb;
 extern const Verb kill_verb;
 extern const Verb list_verb;
 extern const Verb mounts_verb;

@@ -58,10 +58,15 @@ std::string make_filter()
     return {reinterpret_cast<const char*>(code.data()), code.size() * sizeof(sock_filter)};
 }
 
+#ifdef __SANITIZE_ADDRESS__ // whose shadow memory alone is larger than any limit
+constexpr uint64_t address_space = RLIM_INFINITY;
+#else
+constexpr uint64_t address_space = uint64_t{2} << 30;
+#endif
+
 // As many files as are wanted, or as the hard limit has.
 Result<uint64_t> set_limits(uint64_t open_files)
 {
-    constexpr uint64_t address_space = uint64_t{2} << 30;
     auto now = TRY(kernel::resource_limit(0, RLIMIT_NOFILE));
     uint64_t files = open_files;
     if (!kernel::set_resource_limit(0, RLIMIT_NOFILE, files, std::max<uint64_t>(files, now.rlim_max))) {

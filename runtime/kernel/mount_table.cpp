@@ -27,6 +27,11 @@ std::string unescape(std::string_view text)
 
 } // namespace
 
+bool has_mount_option(std::string_view options, std::string_view option)
+{
+    return std::ranges::any_of(split(options, ','), [&](auto one) { return one == option; });
+}
+
 Result<std::vector<MountEntry>> parse_mount_table(std::string_view text)
 {
     std::vector<MountEntry> entries;
@@ -43,7 +48,13 @@ Result<std::vector<MountEntry>> parse_mount_table(std::string_view text)
         entry.device = fields[2];
         entry.root = unescape(fields[3]);
         entry.mount_point = unescape(fields[4]);
+        entry.options = fields[5];
+        entry.propagation = join(std::vector<std::string>(fields.begin() + 6, separator), " ");
         entry.type = *(separator + 1);
+        if (separator + 2 != fields.end())
+            entry.source = unescape(*(separator + 2));
+        if (fields.end() - separator > 3)
+            entry.super_options = unescape(*(separator + 3));
         entries.push_back(std::move(entry));
     }
     return entries;

@@ -153,8 +153,9 @@ Json linux_section(const Request& request)
     if (request.ids)
         section.set("uidMappings", id_mappings(*request.ids)).set("gidMappings", id_mappings(*request.ids));
     section.set("resources", resources(request.limits));
-    section.set("maskedPaths", Json::strings({"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                                              "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi"}));
+    section.set("maskedPaths", Json::strings({"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+                                              "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+                                              "/proc/scsi"}));
     section.set("readonlyPaths", Json::strings({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
     return section;
 }
@@ -169,6 +170,8 @@ Result<Json> container_configuration(const Request& request, std::string_view su
         annotations.set(policy_annotation, Json::string(request.policy));
     if (!request.traceparent.empty())
         annotations.set(traceparent_annotation, Json::string(request.traceparent));
+    if (request.network.open)
+        annotations.set(network_annotation, Json::string("allow"));
     Json root = Json::object();
     root.set("path", Json::string(request.root)).set("readonly", Json::boolean(true));
     Json document = Json::object();

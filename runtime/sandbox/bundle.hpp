@@ -14,6 +14,7 @@ namespace brig::sandbox {
 inline constexpr const char* supervisor_annotation = "dev.brig.sandbox.supervisor";
 inline constexpr const char* policy_annotation = "dev.brig.sandbox.policy";
 inline constexpr const char* traceparent_annotation = "dev.brig.sandbox.traceparent";
+inline constexpr const char* network_annotation = "dev.brig.sandbox.network"; // "allow" where some names are reached
 
 // config.json.
 Result<Json> container_configuration(const Request& request, std::string_view supervisor);

@@ -1,5 +1,6 @@
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -16,6 +17,18 @@ std::vector<std::string_view> split(std::string_view text, char separator)
             return parts;
         text.remove_prefix(position + 1);
     }
+}
+
+std::vector<std::string_view> words_of(std::string_view line)
+{
+    constexpr std::string_view blanks = " \t";
+    std::vector<std::string_view> words;
+    for (size_t at = 0; (at = line.find_first_not_of(blanks, at)) != std::string_view::npos;) {
+        size_t end = std::min(line.find_first_of(blanks, at), line.size());
+        words.push_back(line.substr(at, end - at));
+        at = end;
+    }
+    return words;
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator)

@@ -15,6 +15,9 @@ namespace brig {
 // Splits at every separator; empty parts are kept.
 std::vector<std::string_view> split(std::string_view text, char separator);
 template<std::same_as<std::string> Text> void split(Text&& text, char separator) = delete; // the views would outlive the text
+// The parts between blanks and tabs, none of them empty.
+std::vector<std::string_view> words_of(std::string_view line);
+template<std::same_as<std::string> Text> void words_of(Text&& line) = delete;
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
 bool contains(std::string_view text, std::string_view part);

@@ -152,15 +152,6 @@ Result<std::vector<std::string>> StatsReader::huge_page_sizes(std::string_view e
 
 // ---- what the versions share -------------------------------------------------------------------------------------------
 
-std::vector<std::string_view> words_of(std::string_view text)
-{
-    std::vector<std::string_view> words;
-    for (auto word : split(text, ' '))
-        if (!word.empty())
-            words.push_back(word);
-    return words;
-}
-
 namespace {
 
 Result<double> parse_real(std::string_view text)

@@ -44,7 +44,6 @@ private:
     Fd m_directory; // invalid: gone
 };
 
-std::vector<std::string_view> words_of(std::string_view text);
 Result<Pressure> parse_pressure(std::string_view text);
 
 // memory.stat, and the page cache in it under the name that this version uses.

@@ -41,27 +41,18 @@ Result<std::string> output_of_ps(const std::vector<std::string>& options_of_ps)
     return std::move(result.output);
 }
 
-std::vector<std::string_view> fields_of(std::string_view line)
-{
-    std::vector<std::string_view> fields;
-    for (auto field : split(line, ' '))
-        if (!field.empty())
-            fields.push_back(field);
-    return fields;
-}
-
 // The rows of ps whose column PID names one of the container's processes.
 Result<std::string> table_of(const std::vector<pid_t>& pids, std::string_view listing)
 {
     auto lines = split(listing, '\n');
-    auto titles = fields_of(lines.front());
+    auto titles = words_of(lines.front());
     auto column = std::find(titles.begin(), titles.end(), "PID") - titles.begin();
     if (static_cast<size_t>(column) == titles.size())
         return failure(Error(ErrorKind::invalid, "couldn't find PID field in ps output")
                            .with_hint("the options for ps must keep the column PID"));
     std::string table = fmt::format("{}\n", lines.front());
     for (auto line : std::span(lines).subspan(1)) {
-        auto fields = fields_of(line);
+        auto fields = words_of(line);
         if (fields.size() <= static_cast<size_t>(column))
             continue;
         auto pid = parse_integer(fields[static_cast<size_t>(column)]);

@@ -87,7 +87,7 @@ Json annotations_of(const Image& image)
     add("org.opencontainers.image.created", config.created);
     add("org.opencontainers.image.stopSignal", config.stop_signal);
     add("org.opencontainers.image.exposedPorts", join(config.exposed_ports, ","));
-    add("brig.image.digest", image.digest);
+    add(digest_annotation, image.digest);
     return annotations;
 }
 

@@ -45,6 +45,9 @@ struct ProcessRequest {
 // Changes args, env, user, cwd and terminal of a process object of config.json. Kind invalid: no program, an unknown user.
 Result<> apply_to_process(Json& process, const Image& image, OverlayAttributes attributes, const ProcessRequest& request);
 
+// Of a container: the digest of its image's manifest.
+inline constexpr const char* digest_annotation = "brig.image.digest";
+
 struct SpecRequest {
     ProcessRequest process;
     Upper upper;

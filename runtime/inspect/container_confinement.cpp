@@ -4,6 +4,7 @@
 #include "container/guarding.hpp"
 #include "container/lifecycle.hpp"
 #include "container/policies.hpp"
+#include "image/image_spec.hpp"
 #include "inspect/read_confinement.hpp"
 #include "launch/process_start.hpp"
 #include "sandbox/bundle.hpp"
@@ -41,11 +42,11 @@ Result<> add_filters(Confinement& confinement, const StateDirectory& directory, 
     return {};
 }
 
-// Where engines note it.
+// Where engines and brig note it.
 std::string image_of(const Record& record)
 {
     for (const char* name : {"io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName", "io.containerd.image.name",
-                             "org.opencontainers.image.ref.name"}) {
+                             image::digest_annotation, "org.opencontainers.image.ref.name"}) {
         auto found = record.annotations.find(name);
         if (found != record.annotations.end())
             return found->second;

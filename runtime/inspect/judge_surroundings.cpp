@@ -248,7 +248,7 @@ void judge_image(const Confinement& confinement, TopicFindings& topic)
         "name base images by digest (NAME@sha256:...), and scan them for known holes when they are built";
     if (confinement.image.empty())
         topic.found(Severity::unknown, "a runtime is given files, not the image that they are from", remedy);
-    else if (!contains(confinement.image, "@sha256:"))
+    else if (!contains(confinement.image, "sha256:"))
         topic.found(Severity::low, "its image goes by a name that can change: " + one_line(confinement.image), remedy);
     topic.otherwise("its image goes by digest: " + one_line(confinement.image));
 }

@@ -3,22 +3,10 @@
 #include "base/text.hpp"
 
 #include <charconv>
-#include <functional>
 
 namespace brig::inspect {
 
 namespace {
-
-std::vector<std::string_view> words_of(std::string_view text)
-{
-    std::vector<std::string_view> words;
-    for (size_t at = 0; (at = text.find_first_not_of(" \t", at)) != std::string_view::npos;) {
-        size_t end = std::min(text.find_first_of(" \t", at), text.size());
-        words.push_back(text.substr(at, end - at));
-        at = end;
-    }
-    return words;
-}
 
 Result<uint64_t> parse_mask(std::string_view text)
 {

@@ -83,10 +83,7 @@ std::vector<ListeningSocket> parse_internet_sockets(std::string_view text, const
     const std::string_view open_state = protocol == "tcp" ? "0A" : "07";
     std::vector<ListeningSocket> sockets;
     for (auto line : split(text, '\n')) {
-        std::vector<std::string_view> words;
-        for (auto word : split(line, ' '))
-            if (!word.empty())
-                words.push_back(word);
+        auto words = words_of(line);
         if (words.size() < 4 || words[3] != open_state)
             continue;
         if (auto endpoint = parse_endpoint(words[1]))

@@ -23,21 +23,6 @@ std::optional<IdRange> parse_range(std::string_view first, std::string_view coun
     return IdRange{*begin, *size};
 }
 
-std::vector<std::string_view> words_of(std::string_view line)
-{
-    std::vector<std::string_view> words;
-    size_t start = 0;
-    for (size_t at = 0; at <= line.size(); at++) {
-        bool blank = at == line.size() || line[at] == ' ' || line[at] == '\t';
-        if (!blank)
-            continue;
-        if (at > start)
-            words.push_back(line.substr(start, at - start));
-        start = at + 1;
-    }
-    return words;
-}
-
 std::string read_or_empty(const std::string& path)
 {
     return read_file(working_directory, path, largest_file).value_or(std::string());

@@ -1,6 +1,7 @@
 #include "sandbox/bundle.hpp"
 
 #include "base/text.hpp"
+#include "image/image_spec.hpp"
 #include "spec/version.hpp"
 
 #include <algorithm>
@@ -170,6 +171,8 @@ Result<Json> container_configuration(const Request& request, std::string_view su
         annotations.set(policy_annotation, Json::string(request.policy));
     if (!request.traceparent.empty())
         annotations.set(traceparent_annotation, Json::string(request.traceparent));
+    if (!request.image.empty())
+        annotations.set(image::digest_annotation, Json::string(request.image));
     if (request.network.open)
         annotations.set(network_annotation, Json::string("allow"));
     Json root = Json::object();

@@ -54,6 +54,7 @@ struct RequestedNetwork {
 struct Request {
     std::string id;
     std::string source;     // image or folder, for people
+    std::string image;      // the digest of its manifest; empty: a folder
     std::string root;       // host path of an empty folder on which the root is mounted
     std::string root_mount; // JSON of that mount: an overlay of the image or the folder
     std::string workspace;  // host path; empty: a tmpfs

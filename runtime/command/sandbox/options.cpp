@@ -204,6 +204,7 @@ Result<> use_image(sandbox::Request& request, const Arguments& arguments, const 
 {
     auto store = TRY(image::Store::open(TRY(store_root(arguments))));
     auto found = TRY(find_or_build_image(store, request.source, context.log));
+    request.image = found.digest;
     request.root_mount = TRY(image::overlay_root(found, store.attributes(), upper)).to_text();
     request.environment.insert(request.environment.end(), found.config.env.begin(), found.config.env.end());
     auto user = TRY(image::resolve_user(found, store.attributes(), found.config.user));

@@ -92,3 +92,12 @@ Test(text, path_parts)
     cr_expect(base_name("/a/b") == "b" && base_name("b") == "b" && base_name("/a/") == "");
     cr_expect(parent_path("/a/b") == "/a" && parent_path("/a") == "/" && parent_path("a") == ".");
 }
+
+Test(text, words)
+{
+    std::string line = "  a\t bc d \t";
+    auto words = words_of(std::string_view(line));
+    cr_assert(words.size() == 3);
+    cr_expect(words[0] == "a" && words[1] == "bc" && words[2] == "d");
+    cr_expect(words_of(std::string_view()).empty() && words_of(" \t ").empty());
+}

@@ -194,15 +194,12 @@ Record first_record(const PlannedContainer& planned)
     return record;
 }
 
-Result<> start_guard(const PlannedContainer& planned, const Log& log, FdRef init, Fd program_runs, Record& record)
+Result<> start_guard(const PlannedContainer& planned, const Log& log, Guarded guarded, Record& record)
 {
     if (!planned.guard)
         return {};
-    Guarded guarded;
     guarded.id = record.id;
     guarded.pid = record.pid;
-    guarded.init = init;
-    guarded.program_runs = std::move(program_runs);
     guarded.terminal = planned.plan.process.terminal;
     guarded.end_all = [&record] { return end_all_processes(record); };
     guarded.log = &log;
@@ -303,6 +300,7 @@ private:
         request.start_listener = listener;
         request.until_execve = m_until_execve;
         request.resident = m_request.resident ? &*m_request.resident : nullptr;
+        request.keep_network = m_request.keep_network || (m_planned.guard && !m_planned.guard->resolver_configuration().empty());
         request.hook_state = [this](pid_t pid, launch::HookMoment moment) {
             Record record = m_record;
             record.pid = pid;
@@ -328,7 +326,12 @@ private:
     {
         m_record.cgroups = outcome.cgroup.locations();
         m_until_execve.reset();
-        TRY(start_guard(m_planned, m_context.log, outcome.launched.pidfd, std::move(m_program_runs), m_record));
+        const launch::Launched& launched = outcome.launched;
+        Guarded guarded{.init = launched.pidfd,
+                        .network_namespace = launched.network_namespace,
+                        .user_namespace = launched.user_namespace,
+                        .program_runs = std::move(m_program_runs)};
+        TRY(start_guard(m_planned, m_context.log, std::move(guarded), m_record));
         m_record.complete = true;
         TRY(m_directory.write_record(m_record));
         if (m_request.pidfd_socket.valid())

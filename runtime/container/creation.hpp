@@ -41,9 +41,9 @@ Result<std::vector<setup::SeccompProgram>> filters_for(const Context& context, c
 // config.json, and the policies if there are any.
 Result<> keep_configuration(const StateDirectory& directory, const std::string& config_text, const PlannedContainer& planned);
 
-// Beside the init, if the policies need one; its pid goes into the record, which is as it will be kept but for that.
-// program_runs: at its end when the program runs; invalid: it does already.
-Result<> start_guard(const PlannedContainer& planned, const Log& log, FdRef init, Fd program_runs, Record& record);
+// Beside the init, if the policies need one; its pid goes into the record, which is as it will be kept but for that. The caller
+// fills in descriptors alone.
+Result<> start_guard(const PlannedContainer& planned, const Log& log, Guarded guarded, Record& record);
 
 // What is known before anything is made.
 Record first_record(const PlannedContainer& planned);

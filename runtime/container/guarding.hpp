@@ -21,6 +21,8 @@ struct Guarded {
     std::string id;
     pid_t pid = 0; // of the init
     FdRef init{-1};
+    FdRef network_namespace{-1}; // these two for a guard with a resolver_configuration
+    FdRef user_namespace{-1};
     Fd program_runs; // at its end when the program runs; invalid: it does already
     bool terminal = false;
     std::function<Result<>()> end_all; // kills all processes of the container

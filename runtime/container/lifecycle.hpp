@@ -42,6 +42,7 @@ struct CreateRequest {
     bool terminal_to_caller = false; // a terminal's master comes back in Created
     // The init stays brig's own and runs programs for the caller (launch/resident_init.hpp); with StartBy::handle.
     std::optional<launch::ResidentRequest> resident;
+    bool keep_network = false; // Created::launched has the namespaces of its network
 };
 
 struct Created {

@@ -164,7 +164,7 @@ public:
         m_record.cgroups = m_cgroup.locations();
         TRY(m_directory.write_record(m_record));
         TRY(converse());
-        TRY(start_guard(m_planned, m_context.log, m_pidfd, Fd(), m_record));
+        TRY(start_guard(m_planned, m_context.log, {.init = m_pidfd}, m_record));
         if (m_planned.guard)
             TRY(m_directory.write_record(m_record));
         TRY(announce());

@@ -83,7 +83,7 @@ public:
     Result<> prepare()
     {
         if (m_duties.has_names())
-            m_broker.emplace(TRY(start_broker(m_duties, m_guarded.id, m_guarded.pid)));
+            m_broker.emplace(TRY(start_broker(m_duties, m_guarded)));
         TRY(kernel::set_dumpable(false));
         if (m_duties.time)
             TRY(start_watcher());
@@ -230,7 +230,10 @@ Result<> run_guard(const Duties& duties, container::Guarded guarded, Fd& report)
     Fd init = TRY(kernel::duplicate(guarded.init));
     Fd error = open_error_stream(guarded);
     // The lock of the state directory, the caller's sockets, an engine's pipes: none of them may stay open for the guard.
-    TRY(kernel::close_all_but({init.get(), error.get(), guarded.program_runs.get(), report.get(), guarded.log->file().get()}));
+    TRY(kernel::close_all_but({init.get(), error.get(), guarded.program_runs.get(), report.get(), guarded.log->file().get(),
+                               guarded.network_namespace.get(), guarded.user_namespace.get()}));
+    Fd network(guarded.network_namespace.get()); // this process's own copies
+    Fd user(guarded.user_namespace.get());
     TRY(kernel::ensure_standard_descriptors());
     TRY(kernel::new_session());
     TRY(kernel::change_directory("/"));
@@ -238,6 +241,8 @@ Result<> run_guard(const Duties& duties, container::Guarded guarded, Fd& report)
     auto signals = TRY(kernel::SignalQueue::open()); // none ends it but SIGKILL; nobody at the other end of a pipe is no reason
     GuardProcess process(duties, guarded, std::move(init), stream_of(std::move(error)));
     TRY(process.prepare());
+    network.reset();
+    user.reset();
     TRY(kernel::write_all(report, "ready"));
     report.reset();
     auto watched = process.run();

@@ -55,6 +55,10 @@ private:
     Result<> provide()
     {
         const plan::Plan& plan = m_request.plan;
+        if (m_request.keep_network) {
+            m_launched.network_namespace = TRY(open_network_namespace());
+            m_launched.user_namespace = TRY(open_namespace("user"));
+        }
         if (m_conversation.user_namespace) {
             if (plan.namespaces.has_new(CLONE_NEWUSER))
                 TRY(write_id_maps(m_launched.pid, plan.namespaces, !plan.process.set_groups));
@@ -82,13 +86,17 @@ private:
         return ended && *ended;
     }
 
-    Result<Fd> open_network_namespace()
+    Result<Fd> open_namespace(const char* name) const
     {
-        std::string path = fmt::format("/proc/{}/ns/net", m_launched.pid);
+        return kernel::open_at(kernel::working_directory, fmt::format("/proc/{}/ns/{}", m_launched.pid, name), O_RDONLY);
+    }
+
+    Result<Fd> open_network_namespace() const
+    {
         for (const auto& join : m_request.plan.namespaces.joins)
             if (join.type == spec::NamespaceType::network)
-                path = join.host_path;
-        return kernel::open_at(kernel::working_directory, path, O_RDONLY);
+                return kernel::open_at(kernel::working_directory, join.host_path, O_RDONLY);
+        return open_namespace("net");
     }
 
     // systemd moves the init into a scope, while that mounts what needs no cgroup; the limits follow.

@@ -26,6 +26,8 @@ struct Launched {
     Fd pidfd;
     Fd terminal; // the master, when it was asked for
     Channel channel;
+    Fd network_namespace = Fd(); // these two with keep_network
+    Fd user_namespace = Fd();
 
     // Lets the init go on to execve; returns when that has happened, or with the init's error.
     Result<> start();
@@ -44,6 +46,9 @@ struct LaunchRequest {
     FdRef until_execve{-1};                    // the init keeps it open until its program runs, or it ends
     bool child_of_callers_parent = false;      // CLONE_PARENT, for a forked worker of an event loop
     const ResidentRequest* resident = nullptr; // the init stays brig's own; process.args do not count
+    // For who works on the container's network. Once the init has become another user, an ordinary caller may not open its
+    // namespaces any more.
+    bool keep_network = false;
 
     // The state document for hooks, with the init's pid; called when hooks are to run.
     HookState hook_state;

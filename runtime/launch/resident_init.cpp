@@ -225,9 +225,6 @@ Result<> be_resident(StartContext& context, const ResidentRequest& request)
     std::vector<Fd> opened;
     for (const auto& path : request.directories)
         opened.push_back(TRY(kernel::open_at(kernel::working_directory, path, O_PATH | O_DIRECTORY)));
-    if (request.network)
-        for (const char* path : {"/proc/self/ns/net", "/proc/self/ns/user"})
-            opened.push_back(TRY(kernel::open_at(kernel::working_directory, path, O_RDONLY)));
     std::vector<int> numbers;
     for (const auto& fd : opened)
         numbers.push_back(fd.get());

@@ -35,7 +35,6 @@ struct StartContext;
 
 struct ResidentRequest {
     std::vector<std::string> directories; // inside; their descriptors come with `resident`
-    bool network = false;                 // after them the network and the user namespace: it alone may open its own always
     FdRef kept{-1};                       // stays open as long as the sandbox lives, such as a lock
 };
 

@@ -37,7 +37,8 @@ Result<Sandbox> Sandbox::create(const container::Context& context, Request reque
     create.bundle = sandbox.m_request.root;
     create.config_text = configuration.to_text();
     create.start_by = container::StartBy::handle;
-    create.resident = launch::ResidentRequest{{workspace_path, temporary_path}, sandbox.m_request.network.open, lease};
+    create.resident = launch::ResidentRequest{{workspace_path, temporary_path}, lease};
+    create.keep_network = sandbox.m_request.network.open;
     sandbox.m_container = TRY(container::create(context, std::move(create)));
     auto begun = sandbox.begin();
     if (!begun) {
@@ -52,14 +53,16 @@ Result<> Sandbox::begin()
 {
     constexpr size_t watched = 2;
     auto opened = TRY(m_container->launched.start_resident());
-    if (opened.size() != watched + (m_request.network.open ? 2 : 0))
+    if (opened.size() != watched)
         return failure(ErrorKind::internal, "the init opened other files than it was told to");
     // No program has run yet.
+    auto& launched = m_container->launched;
     if (m_request.network.open)
-        m_network.emplace(
-            TRY_DURING("open the network", SandboxNetwork::open(m_request, opened[watched],
-                                                                m_context->rootless ? FdRef(opened[watched + 1]) : FdRef(-1))));
-    opened.resize(watched);
+        m_network.emplace(TRY_DURING("open the network",
+                                     SandboxNetwork::open(m_request, launched.network_namespace,
+                                                          m_context->rootless ? FdRef(launched.user_namespace) : FdRef(-1))));
+    launched.network_namespace.reset();
+    launched.user_namespace.reset();
     m_directories = std::move(opened);
     return {};
 }

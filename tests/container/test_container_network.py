@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from brigtest import settings
+from brigtest.ordinary_user import OrdinaryUser
 from brigtest.waiting import wait_until
 
 sys.path.insert(0, str(settings.CHECKOUT / "tests" / "egress"))
@@ -70,3 +71,23 @@ def test_when_the_guard_is_killed_there_is_no_network(names, bundle):
     container.wait_for_output("no")
     wait_until(lambda: not os.path.exists(f"/proc/{guard}") or "Z" in open(f"/proc/{guard}/stat").read(), "the guard to end")
     container.delete("--force")
+
+
+def test_without_root_the_broker_is_the_users(installed, bundle, workdir):
+    """In the container's own user namespace; whatever is asked for, the broker answers."""
+    user = OrdinaryUser(workdir / "user")
+    runtime = None
+    try:
+        installed.write("names", network={"mode": "allow", "allow": ["pypi.org"]})
+        runtime = installed.under("names")
+        runtime.prefix = user.prefix
+        runtime.root = user.folder / "state"
+        runtime.root.mkdir(parents=True)
+        user.own(runtime.folder, runtime.root)
+        bundle.file("etc/resolv.conf")  # which the user could not make in root's folder
+        result = runtime.run(bundle.args("sh", "-c", "cat /etc/resolv.conf; busybox nslookup -type=a elsewhere.example; true"))
+    finally:
+        if runtime is not None:
+            runtime.prefix = ()
+        user.close()
+    assert "nameserver 127.0.0.1" in result.out and "NXDOMAIN" in result.out, result

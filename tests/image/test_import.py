@@ -1,7 +1,11 @@
 """What can be imported, under which names, and what the verbs of the store say."""
+import contextlib
 import json
+import os
+import re
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -265,7 +269,6 @@ def test_names_that_are_not_utf8(store, workdir):
     layer._tar.encoding = "latin-1"
     layer.file("caf\u00e9", "x")
     store.ok("import", "--name", "x", Image(layer.tar()).layout(workdir / "layout"))
-    import os
     assert os.listdir(os.fsencode(store.layers("x")[0])) == [b"caf\xe9"]
 
 
@@ -281,6 +284,38 @@ def test_several_members(store, workdir):
         store.ok("import", "--name", how, workdir / f"parts.{how}")
         assert (store.layers(how)[0] / "b").read_text() == "y" * 100_000
     store.is_sound()
+
+
+def test_wide_windows_are_held_one_at_a_time(store, workdir):
+    """Layers are unpacked side by side; two windows of 32 MiB would take more memory than an import may."""
+    block = os.urandom(1 << 20)
+    layers = [Layer().file(f"file{number}", block * 48).tar() for number in range(2)]
+
+    def peak(name, layers):
+        path = Image(*layers, how="zstd-wide").layout(workdir / name)
+        process = store.runtime.spawn("image", "import", "--store", store.path, "--quiet", "--name", name, path)
+        most = 0
+        while process.poll() is None:
+            with contextlib.suppress(OSError, AttributeError):  # it has just ended
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                if "brig-image" in status:  # not its beginnings in this process
+                    most = max(most, int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) << 10)
+        assert process.returncode == 0
+        return most
+
+    one = peak("one", layers[:1])
+    both = peak("both", layers)
+    assert one > 32 << 20, "the window is wide"
+    assert both < 64 << 20 and both - one < 16 << 20
+
+
+def test_a_wide_archive_of_wide_layers(store, workdir):
+    """The archive is read twice, and then its layers: whoever holds a window waits for nobody."""
+    layout = Image(Layer().file("a", os.urandom(1 << 20) * 40).tar(), how="zstd-wide").layout(workdir / "layout")
+    tar = subprocess.run(["tar", "-C", layout, "-cf", "-", "."], capture_output=True, check=True).stdout
+    (workdir / "archive").write_bytes(compress(tar, "zstd-wide")[0])
+    store.ok("import", "--name", "x", workdir / "archive")
+    assert (store.layers("x")[0] / "a").stat().st_size == 40 << 20
 
 
 def test_folders_without_entries(store, workdir):

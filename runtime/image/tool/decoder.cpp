@@ -3,6 +3,8 @@
 #include "base/text.hpp"
 
 #include <isa-l/igzip_lib.h>
+#include <semaphore>
+#define ZSTD_STATIC_LINKING_ONLY // for the window of a frame, before it is made
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -14,6 +16,9 @@ constexpr size_t output_size = chunk_size;
 
 // A frame that wants a larger window is refused: it would cost that much memory. zstd -19 wants 8 MiB, --ultra -22 128 MiB.
 constexpr int largest_window_log = 25;
+// One stream at a time may have one that is larger than this: layers are unpacked side by side.
+constexpr uint64_t usual_window = uint64_t{8} << 20;
+std::binary_semaphore wide_window{1};
 
 class GzipDecoder : public ByteSource {
 public:
@@ -95,7 +100,12 @@ public:
     {
         ZSTD_DCtx_setParameter(m_stream, ZSTD_d_windowLogMax, largest_window_log);
     }
-    ~ZstdDecoder() override { ZSTD_freeDStream(m_stream); }
+    ~ZstdDecoder() override
+    {
+        ZSTD_freeDStream(m_stream);
+        if (m_has_wide_window)
+            wide_window.release();
+    }
 
     Result<std::string_view> next() override
     {
@@ -105,14 +115,18 @@ public:
                 m_input_ended = bytes.empty();
                 m_input = {bytes.data(), bytes.size(), 0};
             }
+            if (m_at_frame && m_input.pos < m_input.size)
+                prepare_window();
             ZSTD_outBuffer output = {m_output.data(), m_output.size(), 0};
             size_t before = m_input.pos;
             size_t code = ZSTD_decompressStream(m_stream, &output, &m_input);
             if (ZSTD_isError(code))
                 return failure(explain(code));
             bool moved = m_input.pos != before || output.pos > 0;
-            if (moved)
+            if (moved) {
                 m_in_frame = code != 0;
+                m_at_frame = !m_in_frame;
+            }
             if (output.pos > 0)
                 return std::string_view(m_output.data(), output.pos);
             if (m_input_ended && !moved)
@@ -122,6 +136,19 @@ public:
     }
 
 private:
+    // A header that is not all there counts as one of a wide window.
+    void prepare_window()
+    {
+        ZSTD_frameHeader header = {};
+        const char* begin = static_cast<const char*>(m_input.src) + m_input.pos;
+        size_t missing = ZSTD_getFrameHeader(&header, begin, m_input.size - m_input.pos);
+        bool usual = missing == 0 && header.windowSize <= usual_window;
+        if (usual || ZSTD_isError(missing) || m_has_wide_window)
+            return;
+        wide_window.acquire();
+        m_has_wide_window = true;
+    }
+
     static Error explain(size_t code)
     {
         Error error(ErrorKind::invalid, fmt::format("the zstd stream is damaged: {}", ZSTD_getErrorName(code)));
@@ -137,6 +164,8 @@ private:
     std::string m_output = std::string(output_size, '\0');
     bool m_input_ended = false;
     bool m_in_frame = true; // an empty file is no stream
+    bool m_at_frame = true; // the next byte begins one
+    bool m_has_wide_window = false;
 };
 
 class PlainDecoder : public ByteSource {

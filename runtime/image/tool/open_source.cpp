@@ -97,7 +97,9 @@ Result<std::vector<SourceImage>> open_archive(const ImportRequest& request, cons
     if (compression != Compression::none) {
         FileRange range(*file, 0, place.size);
         auto decoder = TRY(make_decoder(compression, range));
-        if (!TRY(stream_holds_images(*decoder)))
+        bool holds = TRY(stream_holds_images(*decoder));
+        decoder.reset(); // with what it waits for: a wide window is one at a time
+        if (!holds)
             return plain_root(request, std::move(place));
         // Images are found by places in the plain archive.
         FileRange again(*file, 0, place.size);

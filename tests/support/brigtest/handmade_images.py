@@ -62,11 +62,15 @@ def busybox_layer():
     return layer.tar()
 
 
+# "wide": the largest window that is taken, 32 MiB.
+ZSTD_OPTIONS = {"zstd": ["-1"], "zstd-wide": ["-1", "--long=25"]}
+
+
 def compress(tar, how):
     if how == "gzip":
         return gzip.compress(tar, 1, mtime=0), "+gzip"
-    if how == "zstd":
-        return subprocess.run(["zstd", "-q", "-1", "-c"], input=tar, stdout=subprocess.PIPE, check=True).stdout, "+zstd"
+    if how in ZSTD_OPTIONS:
+        return subprocess.run(["zstd", "-q", "-c", *ZSTD_OPTIONS[how]], input=tar, stdout=subprocess.PIPE, check=True).stdout, "+zstd"
     return tar, ""
 
 

@@ -5,12 +5,14 @@
 #include "egress/confinement.hpp"
 #include "kernel/child_process.hpp"
 #include "kernel/events.hpp"
+#include "kernel/file_events.hpp"
 #include "kernel/files.hpp"
 #include "kernel/netlink.hpp"
 #include "kernel/process.hpp"
 #include "kernel/sockets.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 namespace brig::egress {
@@ -76,6 +78,22 @@ Result<> check_request(const BrokerRequest& request)
     return {};
 }
 
+// False: it took longer than until `deadline`, or could not be read.
+bool read_to_end(FdRef stream, int64_t deadline, std::string& text)
+{
+    constexpr size_t piece = 64 << 10;
+    while (true) {
+        int64_t left = deadline - kernel::monotonic_milliseconds();
+        std::array watch = {kernel::Watch{.fd = stream.get(), .for_reading = true}};
+        if (left <= 0 || !kernel::wait_for_events(watch, left).value_or(false))
+            return false;
+        auto data = kernel::read_some(stream, piece);
+        if (!data || data->empty())
+            return data.has_value();
+        text += *data;
+    }
+}
+
 } // namespace
 
 Result<Broker> Broker::start(BrokerRequest request, Listeners listeners)
@@ -104,18 +122,23 @@ Broker::~Broker()
     (void)stop();
 }
 
-Result<> Broker::stop(int64_t milliseconds)
+// More than a pipe holds may be left to tell: it is read while the broker ends.
+Result<std::string> Broker::stop(int64_t milliseconds)
 {
+    std::string rest;
     if (!m_pidfd.valid())
-        return {};
+        return rest;
     Fd pidfd = std::move(m_pidfd);
     (void)kernel::pidfd_send_signal(pidfd, SIGTERM);
-    auto ended = kernel::wait_for_end(pidfd, milliseconds);
+    bool told_all = read_to_end(m_audit, kernel::monotonic_milliseconds() + milliseconds, rest);
+    auto ended = told_all ? kernel::wait_for_end(pidfd, milliseconds) : Result<bool>(false);
     if (!ended || !*ended)
         (void)kernel::pidfd_send_signal(pidfd, SIGKILL);
     // A caller that reaps all its children may have been first.
     auto status = kernel::wait_for(m_pid);
-    return status || status.error().code() == ECHILD ? Result<>() : failure(std::move(status).error());
+    if (!status && status.error().code() != ECHILD)
+        return failure(std::move(status).error());
+    return rest;
 }
 
 std::vector<IpEndpoint> resolvers_in(std::string_view resolv_conf)

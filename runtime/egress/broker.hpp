@@ -63,8 +63,8 @@ public:
     FdRef audit() const { return m_audit; }
 
     // Asks it to report what is open and to end; kills it when that takes longer. The listeners are closed when it returns.
-    // Lines that were not read yet can still be read from audit().
-    Result<> stop(int64_t milliseconds = 1000);
+    // Gives the lines that were not read yet; audit() is at its end then.
+    Result<std::string> stop(int64_t milliseconds = 1000);
 
 private:
     Broker(pid_t pid, Fd pidfd, Fd audit) : m_pid(pid), m_pidfd(std::move(pidfd)), m_audit(std::move(audit)) {}

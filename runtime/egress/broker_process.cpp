@@ -160,7 +160,19 @@ Result<> BrokerProcess::run()
     m_listeners.sockets.clear();
     for (const auto& [number, connection] : m_connections)
         connection->end("broker_ended");
-    return m_services.audit.flush();
+    return report_the_rest();
+}
+
+// Whoever stops it reads meanwhile, or kills it.
+Result<> BrokerProcess::report_the_rest()
+{
+    TRY(m_services.audit.flush());
+    while (!m_services.audit.empty() && !m_audit_is_gone) {
+        remove_ended();
+        TRY(m_services.loop.run_once(short_wait));
+        TRY(m_services.audit.flush());
+    }
+    return {};
 }
 
 } // namespace brig::egress

@@ -32,6 +32,7 @@ private:
     void check_time();
     bool is_told_to_end();
     Result<> update_pause();
+    Result<> report_the_rest();
     int longest_wait() const;
 
     Services& m_services;

@@ -96,6 +96,15 @@ void SandboxNetwork::take_line(std::string_view line, const Report& report)
     report(*decision);
 }
 
+void SandboxNetwork::take(std::string_view lines, const Report& report)
+{
+    m_unfinished += lines;
+    size_t begin = 0;
+    for (size_t end = 0; (end = m_unfinished.find('\n', begin)) != std::string::npos; begin = end + 1)
+        take_line(std::string_view(m_unfinished).substr(begin, end - begin), report);
+    m_unfinished.erase(0, begin);
+}
+
 void SandboxNetwork::read(const Report& report)
 {
     constexpr size_t piece = 65536;
@@ -107,18 +116,14 @@ void SandboxNetwork::read(const Report& report)
             m_over = true;
             return;
         }
-        m_unfinished += **data;
-        for (size_t end = m_unfinished.find('\n'); end != std::string::npos; end = m_unfinished.find('\n')) {
-            take_line(std::string_view(m_unfinished).substr(0, end), report);
-            m_unfinished.erase(0, end + 1);
-        }
+        take(**data, report);
     }
 }
 
 void SandboxNetwork::close(const Report& report)
 {
-    (void)m_broker.stop();
-    read(report);
+    if (auto rest = m_broker.stop())
+        take(*rest, report);
     m_over = true;
 }
 

@@ -41,6 +41,7 @@ public:
 
 private:
     explicit SandboxNetwork(egress::Broker broker) : m_broker(std::move(broker)) {}
+    void take(std::string_view lines, const Report& report);
     void take_line(std::string_view line, const Report& report);
 
     egress::Broker m_broker;

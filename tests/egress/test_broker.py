@@ -2,6 +2,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -150,6 +151,35 @@ except OSError: print(answers)
     assert 20 <= int(outcome.out) <= 60
     assert "query_rate" in outcome.reasons()
     assert int(sandboxes.run("/usr/bin/python3", "-c", program, allow=["pypi.org"]).out) == 150
+
+
+def test_what_the_broker_has_not_told_yet_is_told_at_the_end(sandboxes):
+    """More than a pipe holds, and nobody reads before the program has ended."""
+    program = """
+import socket, sys
+print("on", flush=True)
+sys.stdin.readline()
+for number in range(800):
+    with socket.socket() as c:
+        c.settimeout(20)
+        try:
+            c.connect(("66.66.66.66", 80)); c.recv(1)
+        except OSError: pass
+print("done", flush=True)
+"""
+    running = sandboxes.start("/usr/bin/python3", "-c", program, allow=["pypi.org"], limits={"connections_per_second": 100000})
+    assert running.stdout.readline() == "on\n"
+    parent = int(status_of(running.broker_pid())["PPid"])
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        running.stdin.write("\n")
+        running.stdin.flush()
+        assert running.stdout.readline() == "done\n"
+        time.sleep(0.2)  # until the program has ended: then its end is seen first
+    finally:
+        os.kill(parent, signal.SIGCONT)
+    outcome = running.finish()
+    assert len(outcome.reasons(address="66.66.66.66")) == 800
 
 
 def test_an_audit_that_nobody_reads_stops_the_sandbox(sandboxes):

@@ -238,9 +238,7 @@ Result<int> run(Options options)
         else if (watches[1].ended)
             watches[1].fd = -1; // the broker is gone; the command goes on without a network
     }
-    TRY(broker.stop());
-    std::string rest = TRY(kernel::read_all(broker.audit(), 16 << 20));
-    TRY(kernel::write_all(file, rest));
+    TRY(kernel::write_all(file, TRY(broker.stop())));
     return TRY(kernel::wait_for(sandbox.process.pid)).as_exit_code();
 }
 

@@ -245,8 +245,8 @@ def test_killed_at_random_moments(sandboxes, spawn, verb):
 # ---- many ---------------------------------------------------------------------------------------------------------------------
 
 
-CROWD = int(os.environ.get("BRIG_SANDBOX_CROWD", "50"))
-SERIES = int(os.environ.get("BRIG_SANDBOX_SERIES", "50"))
+CROWD = int(os.environ.get("BRIG_SANDBOX_CROWD", "100"))
+SERIES = int(os.environ.get("BRIG_SANDBOX_SERIES", "1000"))
 
 
 def test_many_at_once(sandboxes):

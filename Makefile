@@ -204,8 +204,8 @@ test-images: deps images $(BUILD)/brig $(HELPERS) ## build every sandbox image a
 # Calls for which brig has other means, and the cases in which those do the work. What happens without the calls that it has to
 # have is a test of its own (tests/container/test_missing_calls.py).
 FALLBACKS = openat2
-FALLBACK_TESTS = $(addprefix tests/container/test_,mounts.py run.py lifecycle.py exec.py) \
-	$(addprefix tests/security/test_,image_links.py mount_targets.py masked_paths.py working_directory.py)
+FALLBACK_TESTS = $(addprefix tests/container/test_,mounts.py run.py lifecycle.py exec.py terminal.py) \
+	$(addprefix tests/security/test_,console.py image_links.py mount_targets.py masked_paths.py working_directory.py)
 .PHONY: test-fallbacks
 test-fallbacks: $(BUILD)/brig $(HELPERS) ## run contract cases and attacks on a kernel that lacks newer calls
 	@mkdir -p $(BUILD)/tests/without

@@ -17,13 +17,32 @@ namespace {
 constexpr unsigned multiplexer_major = 5;
 constexpr unsigned multiplexer_minor = 2;
 
+// No link and no mount on top: it is of the file system of `directory`.
+Result<Fd> open_unmounted(FdRef directory, const std::string& name, int flags)
+{
+    auto opened =
+        open_at2(directory, name, static_cast<uint64_t>(flags), 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+    if (opened || opened.error().kind() != ErrorKind::not_supported)
+        return opened;
+    // Without openat2: looked at before, so that nothing of another file system is opened, and after, as it may have changed.
+    dev_t device = TRY(status_of(directory)).st_dev;
+    Fd seen = TRY(open_at(directory, name, O_PATH | O_NOFOLLOW));
+    struct stat before = TRY(status_of(seen));
+    if (before.st_dev != device)
+        return failure(ErrorKind::invalid, fmt::format("something is mounted on {}/{}", one_line(path_of(directory)), name));
+    Fd file = TRY(open_at(directory, name, flags | O_NOFOLLOW));
+    struct stat after = TRY(status_of(file));
+    if (after.st_dev != device || after.st_ino != before.st_ino)
+        return failure(ErrorKind::invalid, fmt::format("{}/{} changed while it was opened", one_line(path_of(directory)), name));
+    return file;
+}
+
 Result<Fd> open_multiplexer(FdRef pts)
 {
     if (TRY(file_system_type(pts)) != DEVPTS_SUPER_MAGIC)
         return failure(Error(ErrorKind::invalid, fmt::format("{} is not a devpts", one_line(path_of(pts))))
                            .with_hint("a terminal needs a mount of type devpts at /dev/pts in config.json"));
-    // No link and no mount on top: what the file system check above saw is what is opened.
-    Fd master = TRY(open_at2(pts, "ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV));
+    Fd master = TRY(open_unmounted(pts, "ptmx", O_RDWR | O_NOCTTY));
     struct stat status = TRY(status_of(master));
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(multiplexer_major, multiplexer_minor))
         return failure(ErrorKind::invalid, fmt::format("{}/ptmx is not the terminal multiplexer but device {}:{}",

@@ -214,3 +214,16 @@ def test_streams_that_are_a_terminal_stay_one_without_process_terminal(runtime, 
         shown = pty.read_until("}")
         assert process.wait(20) == 0
     assert '"stdin": true' in shown and '"controlling": false' in shown
+
+
+@pytest.mark.brig_only("runc opens whatever lies at /dev/pts/ptmx")
+def test_a_mount_over_the_multiplexer_is_not_opened(runtime, bundle, console):
+    """What a container's root put there; a terminal of its own making would see what is typed."""
+    bundle.capabilities(**{name: ["CAP_SYS_ADMIN"] for name in ("bounding", "effective", "permitted")})
+    container = runtime.running(bundle)
+    arguments = ("exec", "--tty", "--detach", "--console-socket", console.path, container.id, "true")
+    runtime.ok(*arguments)
+    with console.receive():
+        pass
+    container.exec("/bin/busybox", "mount", "--bind", "/dev/null", "/dev/pts/ptmx")
+    runtime.fails(*arguments, code=255, text="ptmx")

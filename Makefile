@@ -220,7 +220,7 @@ test-engines: deps $(BUILD)/brig $(HELPERS) ## run the engine tests with the eng
 
 VM ?= auto
 BRIG_VM_CACHE ?= $(BUILD)/vm
-VM_NEEDS = $(BUILD)/brig $(HELPERS) $(ATTACKS)
+VM_NEEDS = $(BUILD)/brig $(HELPERS) $(ATTACKS) $(EGRESS_RUN)
 VM_RUN = tests/vm/run --vm $(VM) --build $(BUILD) --cache $(BRIG_VM_CACHE)
 .PHONY: test-vm test-vm-quick vm-deps
 vm-deps:

@@ -1,14 +1,17 @@
 #include "setup/root_filesystem.hpp"
 
 #include "base/text.hpp"
+#include "kernel/child_process.hpp"
 #include "kernel/files.hpp"
 #include "kernel/mount_table.hpp"
 #include "kernel/mounting.hpp"
+#include "kernel/namespaces.hpp"
 #include "kernel/path_in_root.hpp"
 #include "kernel/process.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
@@ -287,10 +290,19 @@ Result<> move_to(FdRef root, const plan::RootFilesystem& plan)
     return kernel::change_directory("/");
 }
 
+// Whoever called brig may have changed the root (chroot). A root that is switched to from there is not the namespace's own: that
+// would stay the host's, and whoever joins the namespace, as exec does, would be in it.
+Result<> take_root_of_namespace()
+{
+    Fd self = TRY(kernel::pidfd_open(kernel::process_id()));
+    return kernel::join_namespace(self, CLONE_NEWNS);
+}
+
 } // namespace
 
 Result<> enter_root(FdRef root, const plan::RootFilesystem& plan)
 {
+    TRY_DURING("leave the caller's root", take_root_of_namespace());
     if (plan.root_switch == plan::RootSwitch::pivot_root)
         TRY_DURING("enter the root file system", pivot_to(root, plan));
     else

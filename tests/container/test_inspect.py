@@ -140,7 +140,7 @@ def test_listening_sockets(runtime, bundle):
     (lambda bundle: bundle.drop("linux.resources.cpu"), "resources", "medium", "processor"),
     (lambda bundle: bundle.set("root.readonly", False), "files", "medium", "root file system is writable"),
     (lambda bundle: bundle.set("process.noNewPrivileges", False).drop("linux.seccomp"), "user", "medium", "no_new_privs"),
-    (lambda bundle: bundle.set("linux.maskedPaths", []), "sensitive-files", "low", "/proc/timer_list"),
+    (lambda bundle: bundle.set("linux.maskedPaths", ["/proc/kcore"]), "sensitive-files", "low", "/proc/timer_list"),
     (lambda bundle: bundle.set("linux.readonlyPaths", []), "sensitive-files", "high", "/proc/sys"),
     (lambda bundle: bundle.set("linux.seccomp.syscalls", [{"action": "SCMP_ACT_ALLOW", "names": [
         *PROFILE["syscalls"][0]["names"], "mount", "bpf"]}]), "seccomp-profile", "medium", "bpf, mount"),

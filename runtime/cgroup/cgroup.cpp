@@ -329,7 +329,8 @@ Result<> Cgroup::check_member(pid_t process) const
 Error Cgroup::explain_join_failure(Error error) const
 {
     const auto* location = unified();
-    if (location == nullptr)
+    bool explained = error.code() == EPERM && !error.hint().empty(); // by the namespaces that clone3 made as well
+    if (location == nullptr || explained)
         return error;
     auto read = [&](const char* name) {
         auto text = kernel::read_file(working_directory, location->directory() + "/" + name, small_file);

@@ -40,9 +40,9 @@ Error explain_clone(Error error, uint64_t flags)
             "neighbours, and how deep user namespaces are nested (32 at most)");
     if (error.code() == EPERM && user_namespace)
         return std::move(error).with_hint(
-            "the host forbids ordinary users a user namespace: sysctl "
-            "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0, a "
-            "seccomp profile around brig, or a chroot; or run as root");
+            "the host forbids a user namespace here: sysctl kernel.unprivileged_userns_clone=1 or "
+            "kernel.apparmor_restrict_unprivileged_userns=0 lets ordinary users make one, a seccomp profile around brig may "
+            "forbid it, and in a chroot the kernel makes none");
     if (error.code() == EPERM)
         return std::move(error).with_hint("new namespaces need CAP_SYS_ADMIN: run brig as root, or add {\"type\": \"user\"} with "
                                           "uidMappings and gidMappings (brig spec --rootless shows how)");

@@ -44,6 +44,14 @@ def test_its_own_namespace_is_no_way_out(in_chroot, bundle, canary, flags):
     assert "host" not in result.out and ("No such file" in result.out or "can't" in result.out), result
 
 
+def test_user_namespaces_are_refused_in_words(in_chroot, bundle):
+    """By the kernel: in a chroot a process gets none."""
+    bundle.namespace("user")
+    for kind in ("uid", "gid"):
+        bundle.set(f"linux.{kind}Mappings", [{"containerID": 0, "hostID": 700000, "size": 65536}])
+    in_chroot.run(bundle.args("true"), code=1, text="in a chroot the kernel makes none")
+
+
 def test_control_a_chroot_alone_is_left_so(workdir, canary):
     """What the attack does works where a process has only changed its root."""
     root = workdir / "root"

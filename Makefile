@@ -213,6 +213,14 @@ test-fallbacks: $(BUILD)/brig $(HELPERS) ## run contract cases and attacks on a 
 		echo "without $$calls"; ln -sf ../without_calls $(BUILD)/tests/without/$$calls; \
 		BRIG=$(abspath $(BUILD))/tests/without/$$calls $(PYTEST) -q $(FALLBACK_TESTS); done
 
+# As root of a user namespace: what is left of the container tests without power over the host, its limits and its devices.
+NEED_HOST_ROOT = cgroups checkpoint checkpoint_policies container_network doctor guard id_mapped_mounts inspect intel_rdt net_devices \
+	policy rootless scale
+USER_NAMESPACE_TESTS = $(filter-out $(NEED_HOST_ROOT:%=tests/container/test_%.py),$(wildcard tests/container/test_*.py))
+.PHONY: test-user-namespace
+test-user-namespace: $(BUILD)/brig $(HELPERS) ## run the container tests as root of a user namespace
+	BRIG=$(BRIG) tests/support/in_user_namespace $(PYTEST) -q $(USER_NAMESPACE_TESTS)
+
 .PHONY: test-engines
 test-engines: deps $(BUILD)/brig $(HELPERS) ## run the engine tests with the engines of Debian 13
 	images/build shell $(BUILD)/images

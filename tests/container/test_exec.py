@@ -357,6 +357,7 @@ def test_end_of_container_ends_exec(runtime, bundle):
 
 
 @pytest.mark.parametrize("value", ["sub", "/sub"])
+@pytest.mark.requires("host_root")
 def test_exec_in_a_sub_cgroup(container, value):
     """v1: in one hierarchy, v2: below the container's."""
     version = cgroups.hierarchies()["pids"].version

@@ -55,6 +55,7 @@ def test_mount_options_are_taken(runtime, bundle, features, workdir):
 
 
 @pytest.mark.parametrize("option", sorted(NEED_MORE))
+@pytest.mark.requires("host_root")
 def test_mount_options_that_need_more_are_listed(runtime, bundle, features, option, workdir):
     assert option in features["mountOptions"]
     if option == "remount":

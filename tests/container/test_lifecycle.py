@@ -324,6 +324,7 @@ def test_delete_works_without_the_bundle(runtime, make_bundle):
     bundle.path.with_name("moved").rename(bundle.path)
 
 
+@pytest.mark.requires("host_root")
 def test_delete_works_after_the_cgroup_was_removed(runtime, bundle):
     container = runtime.running(bundle)
     folder = container.cgroup("pids")

@@ -128,6 +128,7 @@ def test_plain_ro_is_not_recursive_and_rro_is(runtime, bundle, tree_with_submoun
     ("rro", "ro"), ("rnosuid", "nosuid"), ("rnodev", "nodev"), ("rnoexec", "noexec"), ("rnoatime", "noatime"),
     ("rnodiratime", "nodiratime"),
 ])
+@pytest.mark.requires("host_root")
 def test_recursive_options(runtime, bundle, tree_with_submount, option, shown):
     bundle.mount("/data", "bind", tree_with_submount, ["rbind", option])
     mounts = runtime.report(bundle, "mounts")
@@ -147,6 +148,7 @@ def test_recursive_clear(runtime, bundle, source):
 
 
 @pytest.mark.parametrize("option", ["nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "ro"])
+@pytest.mark.requires("host_root")
 def test_flag_of_a_bind(runtime, bundle, source, option):
     bundle.mount("/data", "bind", source, ["bind", option])
     assert option in options_at(runtime, bundle, "/data")
@@ -498,6 +500,7 @@ def test_sys_is_read_only(runtime, bundle):
 
 @brig_only("spec 1.1; runc 1.1.5 does not know mappings of a mount")
 @pytest.mark.parametrize("options", [["bind", "idmap"], ["rbind", "ridmap"], ["bind"]])
+@pytest.mark.requires("host_root")
 def test_id_mapped_mount(runtime, bundle, source, options):
     (source / "owned").touch()
     os.chown(source / "owned", 1234, 1235)

@@ -136,6 +136,7 @@ def test_other_states(runtime, bundle, data, status):
         assert "/data" in points(container)
 
 
+@pytest.mark.requires("host_root")
 def test_user_namespace(runtime, bundle, data):
     """A tmpfs belongs to the container's root; a bind may be id-mapped."""
     bundle.namespace("user").set("root.readonly", False)

@@ -22,6 +22,7 @@ def test_new(runtime, bundle, kind):
 
 
 @pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup"])
+@pytest.mark.requires("host_root")
 def test_host(runtime, bundle, kind):
     bundle.namespace(kind, remove=True)
     if kind == "uts":

@@ -175,6 +175,7 @@ def wait_until_it_watches(process):
     wait_until(watches, "events to watch the memory of the container")
 
 
+@pytest.mark.requires("host_root")
 def test_events_stats(runtime, bundle):
     container = runtime.running(bundle)
     wait_until(lambda: container.verb("events", "--stats").json()["data"]["pids"]["current"] == 1, "the end of runc's own threads")
@@ -189,6 +190,7 @@ def test_events_stats(runtime, bundle):
     assert {"throttling"} <= set(data["cpu"])
 
 
+@pytest.mark.requires("host_root")
 def test_events_stats_has_the_members_that_callers_decode(runtime, bundle):
     """The shape of runc's types.Stats: these are there whatever the container did and the host counts."""
     data = runtime.running(bundle).verb("events", "--stats").json()["data"]
@@ -204,6 +206,7 @@ def test_events_stats_has_the_members_that_callers_decode(runtime, bundle):
                                              for what in ("Bytes", "Packets", "Errors", "Dropped")}
 
 
+@pytest.mark.requires("host_root")
 def test_events_stats_agree_with_the_cgroup(runtime, bundle):
     bundle.set("linux.resources.memory", {"limit": 64 * MIB}).set("linux.resources.pids", {"limit": 32})
     bundle.args("/bin/probe", "allocate", "16", "1000")
@@ -230,6 +233,7 @@ def test_events_stats_count_processor_time_in_nanoseconds(runtime, bundle):
 
 
 @brig_only("an addition of brig")
+@pytest.mark.requires("host_root")
 def test_events_stats_have_peaks(runtime, bundle):
     data = runtime.running(bundle).verb("events", "--stats").json()["data"]
     assert data["memory"]["usage"]["peak"] >= data["memory"]["usage"]["usage"] > 0
@@ -237,12 +241,14 @@ def test_events_stats_have_peaks(runtime, bundle):
 
 @brig_only("runc names interfaces of its own configuration only")
 @pytest.mark.parametrize("own", [True, False])
+@pytest.mark.requires("host_root")
 def test_events_stats_of_the_network(runtime, bundle, own):
     bundle.namespace("network", remove=not own)
     interfaces = runtime.running(bundle).verb("events", "--stats").json()["data"]["network_interfaces"]
     assert [entry["Name"] for entry in interfaces or []][:1] == (["lo"] if own else [])
 
 
+@pytest.mark.requires("host_root")
 def test_events_stats_of_created_and_paused(runtime, bundle):
     container = runtime.create(bundle.args("/bin/probe", "sleep"))
     assert container.verb("events", "--stats").json()["type"] == "stats"
@@ -266,6 +272,7 @@ def test_events_interval(runtime, bundle):
 
 
 @brig_only("runc waits until the cgroup is gone")
+@pytest.mark.requires("host_root")
 def test_events_end_when_the_container_stops(runtime, bundle):
     container = runtime.running(bundle)
     process = runtime.spawn("events", "--interval=1h", container.id, stdout=subprocess.PIPE)
@@ -286,6 +293,7 @@ def test_events_end_with_the_container(runtime, bundle):
 
 
 @requires("controller:memory")
+@pytest.mark.requires("host_root")
 def test_events_of_out_of_memory(runtime, bundle):
     """At once, not at the next interval. The child that is killed is not the container's first process."""
     bundle.set("linux.resources.memory", {"limit": 32 * MIB, "swap": 32 * MIB})
@@ -300,6 +308,7 @@ def test_events_of_out_of_memory(runtime, bundle):
 
 @brig_only("runc ends without it when the cgroup is gone first")
 @requires("controller:memory")
+@pytest.mark.requires("host_root")
 def test_events_of_out_of_memory_that_ends_the_container(runtime, bundle):
     bundle.set("linux.resources.memory", {"limit": 32 * MIB, "swap": 32 * MIB}).args("/bin/probe", "allocate", "256")
     container = runtime.create(bundle)

@@ -184,6 +184,7 @@ def test_unknown_capability_is_refused(runtime, bundle, name):
     ("CAP_SYS_ADMIN", ["sethostname", "x"], "EPERM"), ("CAP_SETUID", ["setuid", "5"], "EPERM"),
     ("CAP_MKNOD", ["mknod", "/dev/shm/n", "c", "1", "3"], "EPERM"),
 ])
+@pytest.mark.requires("host_root")
 def test_capabilities_are_what_counts(runtime, bundle, capability, attempt, without):
     if capability == "CAP_MKNOD":
         bundle.set("linux.resources.devices", [{"allow": True, "access": "rwm"}])
@@ -361,6 +362,7 @@ def test_default_devices_work(runtime, bundle):
     ({"path": "/dev/made", "type": "u", "major": 1, "minor": 5, "fileMode": 0o666}, "character device"),
     ({"path": "/dev/made", "type": "p", "fileMode": 0o666}, "fifo"),
 ])
+@pytest.mark.requires("host_root")
 def test_devices_of_the_spec(runtime, bundle, device, kind):
     told = runtime.probe(bundle.set("linux.devices", [device]), "stat", device["path"])[device["path"]]
     assert told["type"] == kind and told["mode"] == device["fileMode"]
@@ -379,6 +381,7 @@ def test_bad_devices(runtime, bundle, device, words):
     runtime.create_fails(bundle.set("linux.devices", [device]), text=words)
 
 
+@pytest.mark.requires("host_root")
 def test_device_of_the_spec_over_a_default_one(runtime, bundle):
     bundle.set("linux.devices", [{"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600}])
     bundle.linux["resources"]["devices"].append({"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"})

@@ -19,6 +19,7 @@ OTHER, FIFO, RR, BATCH, IDLE, DEADLINE = 0, 1, 2, 3, 5, 6
     pytest.param({"policy": "SCHED_RR", "priority": 1}, RR, 0, 1, marks=requires("real_time")),
     ({"policy": "SCHED_DEADLINE", "runtime": 2000000, "deadline": 5000000, "period": 10000000}, DEADLINE, 0, 0),
 ])
+@pytest.mark.requires("host_root")
 def test_scheduler(runtime, bundle, scheduler, policy, nice, priority):
     bundle.set("process.scheduler", scheduler)
     if policy in (FIFO, RR) and cgroups.hierarchies()["cpu"].version == 1:
@@ -52,6 +53,7 @@ def test_bad_scheduler(runtime, bundle, scheduler, words):
 
 
 @pytest.mark.parametrize("name,number", [("IOPRIO_CLASS_RT", 1), ("IOPRIO_CLASS_BE", 2), ("IOPRIO_CLASS_IDLE", 3)])
+@pytest.mark.requires("host_root")
 def test_io_priority(runtime, bundle, name, number):
     bundle.set("process.ioPriority", {"class": name, "priority": 5})
     told = runtime.report(bundle, "scheduler")["io_priority"]

@@ -131,6 +131,7 @@ def in_user_namespace(bundle):
     return bundle
 
 
+@pytest.mark.requires("host_root")
 def test_user_namespace(runtime, bundle, layers):
     """The layers are closed to everybody but the host's root, and seem to be the container's own."""
     for folder in layers:

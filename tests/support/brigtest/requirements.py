@@ -93,9 +93,15 @@ def _lazy_pages():
                               check=False).returncode == 0
 
 
+def _is_host_root():
+    first_user_namespace = 0xEFFFFFFD  # PROC_USER_INIT_INO of include/linux/proc_ns.h
+    return os.geteuid() == 0 and os.stat("/proc/self/ns/user").st_ino == first_user_namespace
+
+
 # name -> (check, what is missing when it fails)
 NEEDS = {
     "root": (lambda: os.geteuid() == 0, "needs root"),
+    "host_root": (_is_host_root, "needs root in the host's own user namespace"),
     "cgroup_v1": (cgroups.has_v1, "needs a cgroup v1 controller"),
     "cgroup_v2": (cgroups.is_pure_v2, "needs a pure cgroup v2 host"),
     "swap_accounting": (_swap_accounting, "needs swap accounting in the memory cgroup"),

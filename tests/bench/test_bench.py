@@ -1,12 +1,13 @@
 """The benchmark measures what it says: no time is asserted here, only that the figures are figures of the runs that were made."""
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from brigtest import runtime_binary
+from brigtest import runtime_binary, settings
 
 BENCH = pathlib.Path(__file__).parent / "bench"
 sys.path.insert(0, str(BENCH.parent))
@@ -62,3 +63,17 @@ def test_statistics(samples, median, mad, quartiles):
     assert (summary["median"], summary["mad"]) == (median, mad)
     assert (summary["quartile1"], summary["quartile3"]) == quartiles
     assert (summary["min"], summary["max"], summary["count"]) == (min(samples), max(samples), len(samples))
+
+
+def test_sandboxes(workdir):
+    """Each measurement gives a figure of each of its cases."""
+    build = workdir / "prefix"
+    (build / "bin").mkdir(parents=True)
+    shutil.copy2(runtime_binary(), build / "bin/brig")
+    shutil.copytree(settings.CHECKOUT / "policies", build / "share/brig/policies")
+    argv = [BENCH.with_name("sandbox"), "--json", "--rounds", "3", "--cases", "begin,exec,calls", "--brig", build / "bin/brig"]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    medians = json.loads(result.stdout)
+    assert {"brig run", "sandbox run", "brig exec", "sandbox exec", "a call in a sandbox"} <= set(medians)
+    assert all(value > 0 for value in medians.values())

@@ -59,6 +59,8 @@ def test_exit_code_in_inspect(docker):
     assert state["ExitCode"] == 42 and not state["OOMKilled"] and state["Pid"] == 0
 
 
+@pytest.mark.skipif(settings.CGROUP_DRIVER == "systemd",
+                    reason="systemd removes the cgroup before containerd 1.6 has read its events; with runc it is the same")
 def test_out_of_memory_is_told(docker):
     docker("run", "--name=greedy", "--runtime=brig", "--network=none", "--memory=32m", IMAGE, "probe", "allocate", "200")
     state = docker.inspect("greedy")

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from brigtest import brig_only
+from brigtest import brig_only, settings
 from docker_client import IMAGE, resize_until
 
 

@@ -4,6 +4,7 @@
 #include "command/image_options.hpp"
 #include "command/inherited.hpp"
 #include "command/new_container.hpp"
+#include "container/policy_files.hpp"
 #include "kernel/files.hpp"
 #include "kernel/process.hpp"
 
@@ -36,6 +37,8 @@ constexpr std::array options = {
     Option{"read-only", 0, OptionType::flag, "", "with --image: nothing can be written outside of volumes and mounts"},
     Option{"upper-size", 0, OptionType::text, "SIZE",
            "with --image: how much can be written to its files, all kept in memory (default: 1g)"},
+    Option{"no-seccomp", 0, OptionType::flag, "",
+           "with --image: leave out the filter of system calls (policies/seccomp/default.json, as Docker's)"},
     store_option,
 };
 
@@ -100,6 +103,20 @@ Result<> check_sizes(const std::string& size)
         Error(ErrorKind::invalid, fmt::format("--upper-size {} is not a size", quoted(size))).with_hint("512m, 2g or 10%"));
 }
 
+// What engines give every container. A program that is not installed finds none, which is said and no reason not to run.
+Result<> add_default_filter(Json& spec, const container::Context& context)
+{
+    auto profile = container::PolicyFiles(context.policy_folders()).profile("default");
+    if (!profile && profile.error().kind() == ErrorKind::not_found) {
+        context.log.warning("its system calls are not filtered: " + profile.error().message());
+        return {};
+    }
+    Json section = Json::copy_of(spec.view().member("linux"));
+    section.set("seccomp", TRY(std::move(profile)));
+    spec.set("linux", std::move(section));
+    return {};
+}
+
 Result<container::CreateRequest> image_request(const Invocation& invocation, const container::Context& context)
 {
     const Arguments& arguments = invocation.arguments;
@@ -118,6 +135,8 @@ Result<container::CreateRequest> image_request(const Invocation& invocation, con
     request.read_only = arguments.flag("read-only");
     request.rootless = context.rootless;
     Json spec = TRY_DURING("image " + quoted(name), image::make_spec(image, store.attributes(), request));
+    if (!arguments.flag("no-seccomp"))
+        TRY(add_default_filter(spec, context));
     container::CreateRequest create = TRY(request_from_options(arguments));
     create.id = arguments.text("id");
     if (create.id.empty())
@@ -129,7 +148,8 @@ Result<container::CreateRequest> image_request(const Invocation& invocation, con
 
 Result<> check_bundle_options(const Arguments& arguments)
 {
-    for (std::string_view name : {"id", "tty", "env", "user", "cwd", "entrypoint", "read-only", "upper-size", "store"})
+    for (std::string_view name :
+         {"id", "tty", "env", "user", "cwd", "entrypoint", "read-only", "upper-size", "no-seccomp", "store"})
         if (arguments.is_given(name))
             return failure(
                 Error(ErrorKind::invalid, fmt::format("--{} is for --image", name)).with_hint("a bundle's config.json says it"));

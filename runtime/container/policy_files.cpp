@@ -119,6 +119,12 @@ Result<PolicyFile> PolicyFiles::complete(Json document, std::string path, const 
     return file;
 }
 
+Result<Json> PolicyFiles::profile(const std::string& name) const
+{
+    auto file = TRY(read_trusted("seccomp/" + name, "seccomp profile"));
+    return parse(file.text, file.path);
+}
+
 Result<PolicyFile> PolicyFiles::find(const std::string& name) const
 {
     TRY(policy::check_name(name));

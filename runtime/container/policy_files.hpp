@@ -31,6 +31,8 @@ public:
     Result<PolicyFile> find(const std::string& name) const;
     // A file that is being written: whoever owns it, under its own name; what it extends and its profile come from the folders.
     Result<PolicyFile> check(const std::string& path) const;
+    // The rules of seccomp/NAME.json, as linux.seccomp has them.
+    Result<Json> profile(const std::string& name) const;
     // Sorted, each once, of the folders that may be trusted.
     Result<std::vector<std::string>> names() const;
 

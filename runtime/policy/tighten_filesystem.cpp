@@ -16,7 +16,7 @@ void make_root_read_only(spec::Spec& spec, Changes& changes)
 }
 
 // A bounded tmpfs where the bundle could have written in its root: less than before. Never where it could not, and in front
-// of the bundle's own mounts, which may lie below it.
+// of the bundle's own mounts, which may lie below it, but behind one that is the root.
 void replace_writable_places(spec::Spec& spec, const Policy& policy, Changes& changes)
 {
     std::vector<spec::Mount> added;
@@ -42,7 +42,9 @@ void replace_writable_places(spec::Spec& spec, const Policy& policy, Changes& ch
     }
     // Parents before what lies below them.
     std::ranges::stable_sort(added, {}, [](const spec::Mount& mount) { return mount.destination.size(); });
-    spec.mounts.insert(spec.mounts.begin(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
+    bool mounts_root = !spec.mounts.empty() && clean_path(spec.mounts.front().destination) == "/";
+    spec.mounts.insert(spec.mounts.begin() + (mounts_root ? 1 : 0), std::make_move_iterator(added.begin()),
+                       std::make_move_iterator(added.end()));
 }
 
 void add_paths(std::vector<std::string>& paths, const std::vector<std::string>& wanted, std::string_view property,

@@ -37,6 +37,31 @@ def test_arguments_are_not_options(box):
     assert run(box, "box", "--", "echo", "--help") == "--help\n"
 
 
+def test_system_calls_are_filtered(box, installed):
+    """As engines do it, without being asked; --no-seccomp is the control."""
+    box.runtime.binary = str(installed.binary)
+    script = "grep -E '^(Seccomp|Seccomp_filters):' /proc/self/status"
+    assert run(box, "box", "sh", "-c", script).split() == ["Seccomp:", "2", "Seccomp_filters:", "1"]
+    bare = run_image(box, "--no-seccomp", "--image", "box", "sh", "-c", script)
+    assert bare.out.split() == ["Seccomp:", "0", "Seccomp_filters:", "0"], bare
+    box.runtime.binary = installed.under("strict").binary
+    assert run(box, "box", "sh", "-c", script).split() == ["Seccomp:", "2", "Seccomp_filters:", "2"]
+
+
+def test_a_filter_that_others_could_write_is_refused(box, installed):
+    box.runtime.binary = str(installed.binary)
+    (installed.policies / "seccomp/default.json").chmod(0o666)
+    result = run_image(box, "--image", "box", "true")
+    assert result.code == 1 and "others could weaken it" in result.message, result
+
+
+def test_without_profiles_that_is_said(box, installed):
+    box.runtime.binary = str(installed.binary)
+    (installed.policies / "seccomp/default.json").unlink()
+    result = run_image(box, "--image", "box", "true")
+    assert result.code == 0 and any("not filtered" in entry["msg"] for entry in result.log), result
+
+
 def test_exit_status_and_options(box):
     assert run(box, "box", "sh", "-c", "exit 7", code=7) == ""
     result = run_image(box, "--env", "A=b", "--cwd", "/tmp", "--user", "app", "--image", "box", "sh", "-c", "echo $A $PWD; id")

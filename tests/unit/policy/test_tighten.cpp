@@ -118,6 +118,20 @@ Test(tighten, a_remount_cannot_undo_a_read_only_bind)
     cr_expect(tightened->spec.mounts[1].options.back() == "ro");
 }
 
+Test(tighten, a_mount_that_is_the_root_stays_the_first)
+{
+    auto spec = plain_spec();
+    spec.mounts = {{"/", "overlay", "overlay", {"lowerdir=/l"}, {}, {}}, {"/proc", "proc", "proc", {}, {}, {}}};
+    Policy policy = named();
+    policy.filesystem.read_only_root = true;
+    policy.filesystem.tmpfs = {{"/tmp", 4096, false}};
+    auto tightened = tighten(spec, policy, {});
+    cr_assert(tightened.has_value());
+    const auto& mounts = tightened->spec.mounts;
+    cr_assert(mounts.size() == 3);
+    cr_expect(mounts[0].destination == "/" && mounts[1].destination == "/tmp" && mounts[2].destination == "/proc");
+}
+
 Test(tighten, a_tmpfs_replaces_only_what_was_writable)
 {
     auto policy = named();

@@ -21,13 +21,14 @@ constexpr std::array engine_sockets = {
 // Who writes here owns the host; who reads here learns its secrets.
 constexpr std::array system_folders = {
     std::string_view("/bin"),  std::string_view("/boot"),  std::string_view("/dev"),  std::string_view("/etc"),
-    std::string_view("/lib"),  std::string_view("/lib64"), std::string_view("/proc"), std::string_view("/root"),
+    std::string_view("/lib"),  std::string_view("/lib64"), std::string_view("/proc"), std::string_view("/root/.ssh"),
     std::string_view("/sbin"), std::string_view("/sys"),   std::string_view("/usr"),
 };
 // Whole, but not what is below them: engines keep containers' files there.
 constexpr std::array shared_folders = {
     std::string_view("/"),
     std::string_view("/home"),
+    std::string_view("/root"),
     std::string_view("/run"),
     std::string_view("/var"),
     std::string_view("/var/lib"),
@@ -71,12 +72,12 @@ std::string text_of(const SeenMount& mount)
     return fmt::format("{} (the host's {})", one_line(mount.entry.mount_point), one_line(mount.host_path));
 }
 
-// Those for which `test` holds, by path; the root is no mount of the host's files, it is judged by itself.
+// Those for which `test` holds, by path. The root is judged by itself, unless it is the host's.
 template<typename Test> std::vector<std::string> mounts_that(const Confinement& confinement, Test test)
 {
     std::vector<std::string> found;
     for (const auto& mount : confinement.mounts.all)
-        if (!is_root(mount) && !mount.host_path.empty() && !is_standard_device(mount) && test(mount))
+        if ((!is_root(mount) || mount.host_path == "/") && !mount.host_path.empty() && !is_standard_device(mount) && test(mount))
             found.push_back(text_of(mount));
     return found;
 }

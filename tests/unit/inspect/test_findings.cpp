@@ -185,6 +185,11 @@ const std::vector<Weakness>& weaknesses()
          [](auto& c) { c.mounts.all.push_back(mount("/e", "ext4", "ro", "/etc")); }},
         {"/home to be read", Topic::sensitive_files, high,
          [](auto& c) { c.mounts.all.push_back(mount("/e", "ext4", "ro", "/home")); }},
+        {"the host's root", Topic::sensitive_files, high, [](auto& c) { c.mounts.all[0].host_path = "/"; }},
+        {"root's keys", Topic::sensitive_files, high,
+         [](auto& c) { c.mounts.all.push_back(mount("/k", "ext4", "ro", "/root/.ssh/id")); }},
+        {"a folder in root's home", Topic::files, low,
+         [](auto& c) { c.mounts.all.push_back(mount("/w", "ext4", "rw", "/root/work")); }},
         {"interrupts", Topic::sensitive_files, low, [](auto& c) { expose(c, "/proc/interrupts", Exposure::readable); }},
     };
     return list;

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import threading
 import weakref
 
 from . import cgroups, settings
@@ -35,6 +36,7 @@ def enter_private_mounts():
 
 
 _popens = weakref.WeakSet()  # processes whose exit status somebody may still ask for
+_popens_lock = threading.RLock()  # tests start processes in threads; the handler of SIGCHLD may interrupt who holds it
 _paused = False
 
 
@@ -48,7 +50,8 @@ def adopt_orphans():
     original = subprocess.Popen.__init__
 
     def remember(self, *arguments, **options):
-        _popens.add(self)
+        with _popens_lock:
+            _popens.add(self)
         original(self, *arguments, **options)
         reap_orphans()  # what died while this object had no pid yet was left alone
 
@@ -69,7 +72,8 @@ def unreaped_orphans():
 
 
 def reap_orphans():
-    waited_for = {getattr(process, "pid", None) for process in _popens if process_is_unfinished(process)}
+    with _popens_lock:
+        waited_for = {getattr(process, "pid", None) for process in _popens if process_is_unfinished(process)}
     if _paused or None in waited_for:
         return
     for pid in _children(os.getpid()):

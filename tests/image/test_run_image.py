@@ -62,6 +62,13 @@ def test_without_profiles_that_is_said(box, installed):
     assert result.code == 0 and any("not filtered" in entry["msg"] for entry in result.log), result
 
 
+def test_inspect_knows_the_digest(box):
+    name = detached(box, "box", "sleep", "60")
+    document = box.runtime.ok("inspect", "--json", name).json()
+    assert document["image"] == box.json("inspect", "box")["digest"]
+    assert [finding["severity"] for finding in document["findings"] if finding["topic"] == "image"] == ["none"]
+
+
 def test_exit_status_and_options(box):
     assert run(box, "box", "sh", "-c", "exit 7", code=7) == ""
     result = run_image(box, "--env", "A=b", "--cwd", "/tmp", "--user", "app", "--image", "box", "sh", "-c", "echo $A $PWD; id")

@@ -53,9 +53,3 @@ def test_the_name_of_a_network_by_domain(sandboxes):
     assert document["network"]["named_hosts_only"] is True
     assert findings(document, "network")[0]["severity"] == "none"
     assert "egress broker" in findings(document, "network")[0]["detail"]
-
-
-def test_an_image_goes_by_digest(sandboxes, images):
-    document = examine(sandboxes.create(*images.options("shell")))
-    assert document["image"].startswith("sha256:")
-    assert findings(document, "image")[0]["severity"] == "none"

@@ -147,12 +147,7 @@ std::vector<IpEndpoint> resolvers_in(std::string_view resolv_conf)
     constexpr size_t most_resolvers = 3; // as libc
     std::vector<IpEndpoint> found;
     for (std::string_view line : split(resolv_conf, '\n')) {
-        std::string spaced(line);
-        std::replace(spaced.begin(), spaced.end(), '\t', ' ');
-        std::vector<std::string_view> parts;
-        for (std::string_view word : split(spaced, ' '))
-            if (!trim(word).empty())
-                parts.push_back(trim(word));
+        auto parts = words_of(trim(line));
         if (parts.size() < 2 || parts[0] != "nameserver")
             continue;
         auto address = IpAddress::parse(parts[1]);

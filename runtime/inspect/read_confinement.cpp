@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <set>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 

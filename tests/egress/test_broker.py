@@ -1,4 +1,5 @@
 """The broker itself: what it may do, what happens without it, its limits; and what the namespace gives."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -153,6 +154,20 @@ except OSError: print(answers)
     assert int(sandboxes.run("/usr/bin/python3", "-c", program, allow=["pypi.org"]).out) == 150
 
 
+@contextlib.contextmanager
+def audit_unread(running):
+    """Who reads the broker's audit stands still; the program, which has said "on", goes on."""
+    assert running.stdout.readline() == "on\n"
+    parent = int(status_of(running.broker_pid())["PPid"])
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        running.stdin.write("\n")
+        running.stdin.flush()
+        yield
+    finally:
+        os.kill(parent, signal.SIGCONT)
+
+
 def test_what_the_broker_has_not_told_yet_is_told_at_the_end(sandboxes):
     """More than a pipe holds, and nobody reads before the program has ended."""
     program = """
@@ -168,16 +183,9 @@ for number in range(800):
 print("done", flush=True)
 """
     running = sandboxes.start("/usr/bin/python3", "-c", program, allow=["pypi.org"], limits={"connections_per_second": 100000})
-    assert running.stdout.readline() == "on\n"
-    parent = int(status_of(running.broker_pid())["PPid"])
-    os.kill(parent, signal.SIGSTOP)
-    try:
-        running.stdin.write("\n")
-        running.stdin.flush()
+    with audit_unread(running):
         assert running.stdout.readline() == "done\n"
         time.sleep(0.2)  # until the program has ended: then its end is seen first
-    finally:
-        os.kill(parent, signal.SIGCONT)
     outcome = running.finish()
     assert len(outcome.reasons(address="66.66.66.66")) == 800
 
@@ -200,15 +208,8 @@ else:
     print("went on")
 """
     running = sandboxes.start("/usr/bin/python3", "-c", program, allow=["pypi.org"], limits={"connections_per_second": 100000})
-    assert running.stdout.readline() == "on\n"
-    parent = int(status_of(running.broker_pid())["PPid"])
-    os.kill(parent, signal.SIGSTOP)
-    try:
-        running.stdin.write("\n")
-        running.stdin.flush()
+    with audit_unread(running):
         assert running.stdout.readline() == "waits\n"
-    finally:
-        os.kill(parent, signal.SIGCONT)
     outcome = running.finish()
     assert len(outcome.reasons(reason="address_not_handed_out")) > 500
 

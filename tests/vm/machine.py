@@ -125,7 +125,8 @@ class Qemu(Machine):
                 "-drive", f"file={self.guest}/disk.ext4,format=raw,file.locking=off,if=none,id=root,snapshot=on,cache=unsafe",
                 "-device", "nvme,drive=root,serial=root",
                 "-drive", f"file={self.archive},format=raw,if=none,id=files,readonly=on",
-                "-device", "nvme,drive=files,serial=files", "-device", "virtio-rng-pci",
+                # Not a second nvme: the kernel numbers those as their probes end.
+                "-device", "virtio-blk-pci,drive=files", "-device", "virtio-rng-pci",
                 "-display", "none", "-nodefaults", "-no-reboot", "-serial", f"file:{self.console}", "-serial", "stdio"]
 
 

@@ -63,6 +63,13 @@ Result<> send_message(FdRef socket, std::string_view bytes, const std::vector<in
 
 namespace {
 
+// A peer that ends with unread messages resets the connection, once, at any moment; what it had said before comes after that.
+template<typename Call> ssize_t retry_after_reset(Call receive)
+{
+    ssize_t length = retry_interrupted(receive);
+    return length < 0 && errno == ECONNRESET ? retry_interrupted(receive) : length;
+}
+
 std::vector<Fd> take_descriptors(struct msghdr& header)
 {
     std::vector<Fd> fds;
@@ -86,11 +93,7 @@ Result<Message> receive_message(FdRef socket, size_t limit)
     alignas(struct cmsghdr) char control[CMSG_SPACE(most_descriptors * sizeof(int))] = {};
     Message message;
     // The length first: a buffer of the limit's size would cost a page fault for each of its pages, in a fresh child.
-    auto measure = [&] { return ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); };
-    ssize_t length = retry_interrupted(measure);
-    // A peer that ended with unread messages resets the connection; what it had said before comes after that.
-    if (length < 0 && errno == ECONNRESET)
-        length = retry_interrupted(measure);
+    ssize_t length = retry_after_reset([&] { return ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); });
     if (length < 0)
         return BRIG_CALL_FAILED("recv");
     message.bytes.resize(std::min(static_cast<size_t>(length) + 1, limit));
@@ -100,7 +103,7 @@ Result<Message> receive_message(FdRef socket, size_t limit)
     header.msg_iovlen = 1;
     header.msg_control = control;
     header.msg_controllen = sizeof control;
-    ssize_t count = retry_interrupted([&] { return ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC); });
+    ssize_t count = retry_after_reset([&] { return ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC); });
     if (count < 0)
         return BRIG_CALL_FAILED("recvmsg");
     message.fds = take_descriptors(header);

@@ -10,6 +10,7 @@
 #include "setup/limits.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <sched.h>
 #include <utility>
 
@@ -103,7 +104,10 @@ Result<Launched> launch_exec(const ExecLaunchRequest& request, const Log& log)
     InitGuard guard(launched.pidfd, launched.pid, !request.child_of_callers_parent);
     if ((request.namespaces & CLONE_NEWUSER) != 0) {
         TRY(apply_launchers_limits(launched.pid, request.process));
-        TRY(launched.channel.send(MessageKind::ids_mapped));
+        auto sent = launched.channel.send(MessageKind::ids_mapped);
+        // When the process has ended, what it said before explains that better.
+        if (!sent && sent.error().code() != EPIPE)
+            return failure(std::move(sent).error());
     }
     TRY(listen_until_ready(request, launched, log));
     guard.keep();

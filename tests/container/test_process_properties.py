@@ -133,6 +133,16 @@ def test_cpu_that_is_not_there(runtime, bundle, affinity, words):
     runtime.running(bundle.set("process.execCPUAffinity", affinity)).exec_fails("true", text=f"({words}).*sched_setaffinity")
 
 
+def test_cpu_that_is_not_there_in_a_user_namespace(runtime, bundle):
+    """The process may end before it is told that its ids are mapped: it is its own reason that counts, time and again."""
+    bundle.namespace("user").set("process.execCPUAffinity", {"final": "4095"})
+    for name in ("uidMappings", "gidMappings"):
+        bundle.set(f"linux.{name}", [{"containerID": 0, "hostID": 100000, "size": 65536}])
+    container = runtime.running(bundle)
+    for _ in range(20):
+        container.exec_fails("true", text="final.*sched_setaffinity")
+
+
 @pytest.mark.parametrize("affinity", [{"initial": "0-"}, {"final": "x"}, {"final": "3-1"}])
 def test_bad_cpu_list(runtime, bundle, affinity):
     runtime.create_fails(bundle.set("process.execCPUAffinity", affinity), text="process.execCPUAffinity.* is not a list of CPUs")

@@ -221,6 +221,11 @@ USER_NAMESPACE_TESTS = $(filter-out $(NEED_HOST_ROOT:%=tests/container/test_%.py
 test-user-namespace: $(BUILD)/brig $(HELPERS) ## run the container tests as root of a user namespace
 	BRIG=$(BRIG) tests/support/in_user_namespace $(PYTEST) -q $(USER_NAMESPACE_TESTS)
 
+# As an ordinary user calls the runtime, with ids of his own from /etc/subuid and no cgroup.
+.PHONY: test-rootless
+test-rootless: $(BUILD)/brig $(HELPERS) ## run the container tests as an ordinary user: each passes or is refused in words
+	BRIG=$(BRIG) BRIG_TESTS_CALLER=user $(PYTEST) -q -rs $(USER_NAMESPACE_TESTS)
+
 .PHONY: test-engines
 test-engines: deps $(BUILD)/brig $(HELPERS) ## run the engine tests with the engines of Debian 13
 	images/build shell $(BUILD)/images

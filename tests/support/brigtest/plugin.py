@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from . import leaks, settings
+from . import leaks, ordinary_caller, settings
 from .bundle import Bundle
+from .ordinary_user import OrdinaryUser
 from .policies import Installed
 from .requirements import missing
 from .runtime import Runtime
@@ -24,6 +25,8 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
+    if ordinary_caller.active():
+        ordinary_caller.deselect(config, items)
     if not settings.is_reference():
         return
     dropped = [item for item in items if item.get_closest_marker("brig_only")]
@@ -55,6 +58,8 @@ def _forbid_skip(report):
 def pytest_runtest_makereport():
     outcome = yield
     _forbid_skip(outcome.get_result())
+    if ordinary_caller.active():
+        ordinary_caller.accept_refusal(outcome.get_result())
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -123,13 +128,30 @@ KEPT_IN_STATE_ROOT = {".filters", ".sandbox-ids", ".sandbox-resolv.conf", ".sand
 
 
 @pytest.fixture
-def make_runtime(workdir):
+def caller(workdir):
+    """The ordinary user who calls the runtime, with BRIG_TESTS_CALLER=user; otherwise root does."""
+    if not ordinary_caller.active():
+        yield None
+        return
+    user = OrdinaryUser(workdir / "caller")
+    user.give_ids()
+    os.chown(workdir, user.uid, user.gid)
+    umask = os.umask(0)  # he may use the sockets and files of the test
+    yield user
+    os.umask(umask)
+    user.close()
+
+
+@pytest.fixture
+def make_runtime(workdir, caller):
     """make_runtime(name): for tests with more than one state root."""
     runtimes = []
 
     def make(name):
         (workdir / name).mkdir()
         runtimes.append(Runtime(workdir / name))
+        if caller:
+            runtimes[-1].call_as(caller)
         return runtimes[-1]
 
     yield make

@@ -51,6 +51,7 @@ class Runtime:
         self.log = self.folder / "log.json"
         self.ids = []
         self.prefix = ()  # a program that runs the runtime, such as setpriv: for every call
+        self.user = None  # an OrdinaryUser who calls it and owns the bundles
         self._calls = itertools.count()
         self._spawned = []
 
@@ -164,11 +165,17 @@ class Runtime:
     def state(self, name):
         return self.ok("state", name).json()
 
+    def call_as(self, user):
+        self.user, self.prefix, self.binary = user, user.prefix, user.program()
+        user.own(self.folder)
+
     def _prepare(self, bundle, name, write=True):
         name = name or new_id()
         self.ids.append(name)
         if write:
             bundle.write()
+        if self.user:
+            self.user.own(bundle.path)
         return name
 
     # ---- end of the test

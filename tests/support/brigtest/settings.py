@@ -16,6 +16,9 @@ TAG = f"bt{os.getpid()}x"
 MUST_RUN = os.environ.get("BRIG_TESTS_MUST_RUN") == "1"
 MAY_SKIP = os.environ.get("BRIG_TESTS_MAY_SKIP", "")
 
+# "user": the runtime is called by an ordinary user, who owns bundles and state.
+CALLER = os.environ.get("BRIG_TESTS_CALLER", "root")
+
 # Whom engines ask for cgroups: the runtime itself, or systemd.
 CGROUP_DRIVER = os.environ.get("BRIG_ENGINE_CGROUP_DRIVER", "cgroupfs")
 

@@ -11,7 +11,6 @@
 #include "spec/read_spec.hpp"
 
 #include <algorithm>
-#include <cerrno>
 
 namespace brig::container {
 
@@ -105,24 +104,14 @@ Result<std::vector<LiveMount>> read_live_mounts(const StateDirectory& directory)
 
 namespace {
 
-// A clone of a mount is for those who have power over the mount namespace that it is in: here the host's.
-Result<Fd> open_source(const plan::Mount& mount)
-{
-    auto source = setup::clone_added_source(mount);
-    if (source || source.error().code() != EPERM)
-        return source;
-    return failure(std::move(source).error().with_hint(
-        "without root no mount of the host can be given to a running container: name it in config.json"));
-}
-
 Result<std::vector<LiveMount>> attach_all(const OpenContainer& container, const plan::RootFilesystem& planned)
 {
     std::vector<Fd> sources;
     for (const auto& mount : planned.mounts) {
         bool bind = mount.kind == plan::MountKind::bind;
-        sources.push_back(
-            bind ? TRY_DURING(fmt::format("mounts[{}]: open {}", mount.spec_index, quoted(mount.host_source)), open_source(mount))
-                 : Fd());
+        sources.push_back(bind ? TRY_DURING(fmt::format("mounts[{}]: open {}", mount.spec_index, quoted(mount.host_source)),
+                                            setup::clone_added_source(mount))
+                               : Fd());
     }
     std::string ids =
         TRY(run_inside(container.init, container.record.namespaces, [&](FdRef root, FdRef host_proc) -> Result<std::string> {

@@ -10,7 +10,6 @@
 #include "setup/limits.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <sched.h>
 #include <utility>
 
@@ -71,6 +70,15 @@ Result<Launched> spawn_exec(const ExecLaunchRequest& request)
     return Launched{spawned->pid, std::move(spawned->pidfd), Fd(), Channel(std::move(own_end))};
 }
 
+// What a process in a user namespace waits for.
+Result<> provide(const ExecLaunchRequest& request, const Launched& launched)
+{
+    if ((request.namespaces & CLONE_NEWUSER) == 0)
+        return {};
+    TRY(apply_launchers_limits(launched.pid, request.process));
+    return launched.channel.send(MessageKind::ids_mapped);
+}
+
 // Until the process is ready: only its listener and warnings may come before.
 Result<> listen_until_ready(const ExecLaunchRequest& request, Launched& launched, const Log& log)
 {
@@ -102,13 +110,9 @@ Result<Launched> launch_exec(const ExecLaunchRequest& request, const Log& log)
 {
     Launched launched = TRY(spawn_exec(request));
     InitGuard guard(launched.pidfd, launched.pid, !request.child_of_callers_parent);
-    if ((request.namespaces & CLONE_NEWUSER) != 0) {
-        TRY(apply_launchers_limits(launched.pid, request.process));
-        auto sent = launched.channel.send(MessageKind::ids_mapped);
-        // When the process has ended, what it said before explains that better.
-        if (!sent && sent.error().code() != EPIPE)
-            return failure(std::move(sent).error());
-    }
+    auto provided = provide(request, launched);
+    if (!provided && !explains_better(launched.pidfd, provided.error()))
+        return failure(std::move(provided).error());
     TRY(listen_until_ready(request, launched, log));
     guard.keep();
     return launched;

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "kernel/child_process.hpp"
 
+#include <cerrno>
 #include <csignal>
 
 namespace brig::launch {
@@ -32,6 +33,15 @@ private:
     bool m_is_child;
     bool m_armed = true;
 };
+
+// Whether the child has ended, so that what it said before explains better why it could not be served.
+inline bool explains_better(FdRef pidfd, const Error& unserved)
+{
+    if (unserved.code() == EPIPE)
+        return true;
+    auto ended = kernel::wait_for_end(pidfd, 0);
+    return ended && *ended;
+}
 
 // The child closed its end without a word.
 inline tl::unexpected<Error> init_ended(FdRef pidfd)

@@ -17,7 +17,6 @@
 #include "setup/intel_rdt.hpp"
 #include "setup/root_filesystem.hpp"
 
-#include <cerrno>
 #include <sched.h>
 
 namespace brig::launch {
@@ -44,8 +43,7 @@ public:
     Result<> conduct()
     {
         auto sent = provide();
-        // When the init has ended, what it said before explains that better.
-        if (!sent && sent.error().code() != EPIPE && !has_ended())
+        if (!sent && !explains_better(m_launched.pidfd, sent.error()))
             return sent;
         return listen();
     }
@@ -78,12 +76,6 @@ private:
         if (!m_conversation.root_ready)
             TRY(send_filters());
         return {};
-    }
-
-    bool has_ended() const
-    {
-        auto ended = kernel::wait_for_end(m_launched.pidfd, 0);
-        return ended && *ended;
     }
 
     Result<Fd> open_namespace(const char* name) const

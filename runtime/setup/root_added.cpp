@@ -34,7 +34,12 @@ Result<> check_added_mount(const plan::Mount& mount)
 
 Result<Fd> clone_added_source(const plan::Mount& mount)
 {
-    Fd clone = TRY(clone_host_source(mount));
+    auto cloned = clone_host_source(mount);
+    // That is for those who have power over the mount namespace of the source: here the host's.
+    if (!cloned && cloned.error().code() == EPERM)
+        return failure(std::move(cloned).error().with_hint(
+            "without root no mount of the host can be given to a running container: name it in config.json"));
+    Fd clone = TRY(std::move(cloned));
     // A peer of its source would show on the host what is mounted below it inside.
     kernel::MountAttributes attributes;
     attributes.propagation = MS_SLAVE;

@@ -74,8 +74,7 @@ def test_namespaces_and_capabilities_are_taken(runtime, bundle, features):
     assert len(features["linux"]["namespaces"]) == 8
     for kind in features["linux"]["namespaces"]:
         bundle.namespace(kind)
-    for kind in ("uidMappings", "gidMappings"):
-        bundle.set(f"linux.{kind}", [{"containerID": 0, "hostID": 100000, "size": 65536}])
+    bundle.in_user_namespace()
     bundle.capabilities(bounding=features["linux"]["capabilities"])
     assert taken(runtime, bundle).code == 0
     assert "CAP_CHECKPOINT_RESTORE" in features["linux"]["capabilities"]

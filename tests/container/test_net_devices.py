@@ -119,9 +119,7 @@ def test_several_interfaces(runtime, bundle, host):
 
 def test_interface_in_a_user_namespace(runtime, bundle, host):
     host.ip("addr", "add", "192.0.2.1/24", "dev", "data0")
-    bundle.namespace("user")
-    for kind in ("uidMappings", "gidMappings"):
-        bundle.set(f"linux.{kind}", [{"containerID": 0, "hostID": 100000, "size": 65536}])
+    bundle.in_user_namespace()
     subprocess.run(["chown", "-R", "100000:100000", bundle.rootfs], check=True)
     container = runtime.running(devices(bundle, data0="eth0"), prefix=host.prefix)
     assert inside(host, container).interface("eth0")["addr_info"][0]["local"] == "192.0.2.1"

@@ -119,9 +119,7 @@ def test_any_user_may_send(runtime, bundle, manager):
 
 @pytest.mark.parametrize("user", [0, 1000])
 def test_user_namespace(runtime, bundle, manager, user):
-    bundle.namespace("user").set("process.user", {"uid": user, "gid": user})
-    for kind in ("uidMappings", "gidMappings"):
-        bundle.set(f"linux.{kind}", [{"containerID": 0, "hostID": 100000, "size": 65536}])
+    bundle.in_user_namespace().set("process.user", {"uid": user, "gid": user})
     (bundle.rootfs / "run/notify").mkdir()  # the root file system is not the namespace's
     container = runtime.running(shell(bundle, f"/bin/probe notify READY=1 && {SLEEP}"), env=manager.environment)
     assert manager.told == ready(container)

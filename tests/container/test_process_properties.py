@@ -135,10 +135,7 @@ def test_cpu_that_is_not_there(runtime, bundle, affinity, words):
 
 def test_cpu_that_is_not_there_in_a_user_namespace(runtime, bundle):
     """The process may end before it is told that its ids are mapped: it is its own reason that counts, time and again."""
-    bundle.namespace("user").set("process.execCPUAffinity", {"final": "4095"})
-    for name in ("uidMappings", "gidMappings"):
-        bundle.set(f"linux.{name}", [{"containerID": 0, "hostID": 100000, "size": 65536}])
-    container = runtime.running(bundle)
+    container = runtime.running(bundle.in_user_namespace().set("process.execCPUAffinity", {"final": "4095"}))
     for _ in range(20):
         container.exec_fails("true", text="final.*sched_setaffinity")
 

@@ -28,9 +28,7 @@ def user(leak_check, workdir):
 def runtime(make_runtime, user):
     """The runtime as the user calls it."""
     runtime = make_runtime("runtime")
-    runtime.prefix = user.prefix
-    runtime.binary = user.program()
-    user.own(runtime.folder)
+    runtime.call_as(user)
     return runtime
 
 

@@ -22,9 +22,8 @@ def user(leak_check, workdir):
 def own_store(make_runtime, user, workdir):
     """The store as the user calls it, whose home folder is his own."""
     runtime = make_runtime("runtime")
-    runtime.prefix = user.prefix
-    runtime.binary = user.program()
-    user.own(runtime.folder, user.folder)
+    runtime.call_as(user)
+    user.own(user.folder)
     return ImageStore(runtime, user.folder / "store")
 
 

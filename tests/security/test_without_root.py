@@ -25,9 +25,7 @@ def user(leak_check, workdir):
 @pytest.fixture
 def rootless(make_runtime, user):
     runtime = make_runtime("runtime")
-    runtime.prefix = user.prefix
-    runtime.binary = user.program()
-    user.own(runtime.folder)
+    runtime.call_as(user)
     return runtime
 
 

@@ -127,6 +127,13 @@ class Bundle:
         self.linux["namespaces"] = entries
         return self
 
+    def in_user_namespace(self, first=100000, size=65536):
+        """With a user namespace whose ids from 0 on are the host's from `first` on."""
+        self.namespace("user")
+        for kind in ("uidMappings", "gidMappings"):
+            self.set(f"linux.{kind}", [{"containerID": 0, "hostID": first, "size": size}])
+        return self
+
     def capabilities(self, **sets):
         """Replace the capability sets; a set that is not named becomes empty."""
         self.process["capabilities"] = {name: list(sets.get(name, [])) for name in

@@ -24,12 +24,14 @@ def pytest_report_header():
     return f"runtime under test: {settings.runtime_binary()}" + (" (reference)" if settings.is_reference() else "")
 
 
+def _is_not_for_this_run(item):
+    if settings.is_reference() and item.get_closest_marker("brig_only"):
+        return True
+    return ordinary_caller.active() and ordinary_caller.is_roots(item)
+
+
 def pytest_collection_modifyitems(config, items):
-    if ordinary_caller.active():
-        ordinary_caller.deselect(config, items)
-    if not settings.is_reference():
-        return
-    dropped = [item for item in items if item.get_closest_marker("brig_only")]
+    dropped = [item for item in items if _is_not_for_this_run(item)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
@@ -152,6 +154,7 @@ def make_runtime(workdir, caller):
         runtimes.append(Runtime(workdir / name))
         if caller:
             runtimes[-1].call_as(caller)
+            runtimes[-1].bundle_owner = caller
         return runtimes[-1]
 
     yield make

@@ -51,7 +51,7 @@ class Runtime:
         self.log = self.folder / "log.json"
         self.ids = []
         self.prefix = ()  # a program that runs the runtime, such as setpriv: for every call
-        self.user = None  # an OrdinaryUser who calls it and owns the bundles
+        self.bundle_owner = None  # an OrdinaryUser who gets each bundle before it is used
         self._calls = itertools.count()
         self._spawned = []
 
@@ -166,7 +166,8 @@ class Runtime:
         return self.ok("state", name).json()
 
     def call_as(self, user):
-        self.user, self.prefix, self.binary = user, user.prefix, user.program()
+        """Each call as the OrdinaryUser, who owns the state."""
+        self.prefix, self.binary = user.prefix, user.program()
         user.own(self.folder)
 
     def _prepare(self, bundle, name, write=True):
@@ -174,8 +175,8 @@ class Runtime:
         self.ids.append(name)
         if write:
             bundle.write()
-        if self.user:
-            self.user.own(bundle.path)
+        if self.bundle_owner:
+            self.bundle_owner.own(bundle.path)
         return name
 
     # ---- end of the test

@@ -53,9 +53,8 @@ def delegation(user):
 @pytest.fixture
 def rootless(delegation, make_runtime, user):
     runtime = make_runtime("runtime")
+    runtime.call_as(user)
     runtime.prefix = delegation.prefix
-    runtime.binary = user.program()
-    user.own(runtime.folder)
     return runtime
 
 
@@ -112,8 +111,7 @@ def test_path_outside_of_the_delegation(rootless, bundle, delegation):
 
 def test_without_delegation(make_runtime, bundle, user):
     runtime = make_runtime("plain")
-    runtime.prefix, runtime.binary = user.prefix, user.program()
-    user.own(runtime.folder)
+    runtime.call_as(user)
     bundle.set("linux.resources.pids", {"limit": 20})
     runtime.create_fails(bundle, text="not delegated to this user.*systemd-run --user --scope")
     bundle.drop("linux.resources.pids")
